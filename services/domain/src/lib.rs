@@ -1,0 +1,24 @@
+//! Every rule of Muster. No I/O, no clock, no randomness, no serialisation, nothing asynchronous: time arrives with the
+//! command, ids arrive in it, and the same history always gives the same answer.
+#![deny(clippy::arithmetic_side_effects, clippy::float_arithmetic)]
+
+pub mod codes;
+pub mod event;
+pub mod kernel;
+
+/// Who there is and what they may do.
+pub mod registry {
+    pub mod events;
+}
+/// Requests for support on their way to the contracting authority.
+pub mod intake {
+    pub mod events;
+}
+/// Judging and ranking requests.
+pub mod eligibility {
+    pub mod events;
+}
+/// Matching, offers and engagements.
+pub mod dispatch {
+    pub mod events;
+}
