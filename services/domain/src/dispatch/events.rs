@@ -74,13 +74,8 @@ pub struct Fit {
 /// Why a provider was or was not chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Dropped by a rule.
-    Dropped {
-        /// Which.
-        rule: Rule,
-        /// Why, in words.
-        because: String,
-    },
+    /// Dropped by the first rule that fails; `admissibility::because` puts it in words.
+    Dropped(Rule),
     /// It could do the work.
     Fits(Fit),
 }
@@ -252,6 +247,20 @@ pub enum DeskEvent {
         package: PackageId,
         /// Everybody looked at and why each was dropped.
         considered: Vec<Candidate>,
+    },
+    /// An officer asks everybody again.
+    Reopened {
+        /// For which package.
+        package: PackageId,
+        /// In words.
+        note: String,
+    },
+    /// An officer ends the search for a provider.
+    GivenUp {
+        /// For which package.
+        package: PackageId,
+        /// In words.
+        note: String,
     },
     /// Work moved on.
     StageReached {

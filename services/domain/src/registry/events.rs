@@ -333,8 +333,8 @@ pub struct NationalRequirement {
     pub member_state: Country,
     /// One of these certificates; empty if none is asked. It binds the lead alone.
     pub certificates_any_of: BTreeSet<String>,
-    /// Whether the certificate is asked only for essential entities.
-    pub certificates_for_essential_only: bool,
+    /// Whether it binds only where the entity affected is essential.
+    pub essential_only: bool,
     /// Whether the provider must be controlled from the Union.
     pub eu_control: bool,
     /// Whether personnel must be cleared for this Member State.

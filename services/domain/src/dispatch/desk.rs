@@ -1,0 +1,490 @@
+//! The desk: dispatch's one deterministic state machine. It holds the queue, the ledger, the offers and the engagements, and
+//! after every command it settles: each waiting package that can be matched is offered in the same commit.
+//!
+//! ```text
+//! assignment   waiting ──▶ offered ──▶ engaged ──▶ completed
+//!                 ▲  ▲────────┘ │         │
+//!                 │   declined, │         │ released: failed, not mobilised, by an officer
+//!                 │   expired,  ▼         │
+//!                 │   rescinded lost      │
+//!                 └───────────────────────┘        given up, withdrawn: from any state but completed
+//! ```
+
+mod answer;
+mod evolve;
+mod rejection;
+mod settle;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use rejection::Rejection;
+
+use crate::{
+    codes::Country,
+    dispatch::{
+        events::{DeclineReason, DeskEvent, Fit, Package, ReleaseReason, RescindReason, Stage},
+        matching::Slots,
+    },
+    eligibility::events::{Case, Policy, PriorityKey, Terms},
+    kernel::{Aggregate, ContractId, Corrupt, OfferId, PackageId, ProviderId, Received, RequestId, Timestamp},
+    registry::events::{Capacity, NationalRequirement, Provider},
+};
+
+/// Offers in one commit at most, so that a commit stays well below what a journal takes; a wake-up goes on with the rest.
+pub const OFFERS_PER_COMMIT_MAX: usize = 64;
+
+/// The desk as an aggregate.
+#[derive(Clone, Copy, Debug)]
+pub struct DeskAggregate;
+
+/// What the desk may be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// A provider was enrolled or amended.
+    TakeProvider(Provider),
+    /// A provider was suspended or reinstated.
+    TakeSuspension {
+        /// Which.
+        provider: ProviderId,
+        /// Whether it is suspended now.
+        suspended: bool,
+    },
+    /// A Member State's requirement was set.
+    TakeRequirement(NationalRequirement),
+    /// A policy was put in force.
+    TakePolicy(Policy),
+    /// A request was granted, in full or in part.
+    TakeGrant {
+        /// The case.
+        case: Case,
+        /// What was granted.
+        terms: Terms,
+        /// Where it ranks.
+        key: PriorityKey,
+    },
+    /// A request ranks elsewhere.
+    TakePriority(PriorityKey),
+    /// A request was withdrawn.
+    TakeWithdrawal(RequestId),
+    /// A deadline may have passed.
+    Wake,
+    /// A provider opened an offer.
+    See {
+        /// Which.
+        offer: OfferId,
+        /// Who.
+        by: ProviderId,
+    },
+    /// A provider takes the work.
+    Accept {
+        /// Which.
+        offer: OfferId,
+        /// Who.
+        by: ProviderId,
+    },
+    /// A provider does not take the work.
+    Decline {
+        /// Which.
+        offer: OfferId,
+        /// Who.
+        by: ProviderId,
+        /// Why.
+        reason: DeclineReason,
+        /// In words.
+        note: String,
+    },
+    /// An officer takes an offer back.
+    Rescind {
+        /// Which.
+        offer: OfferId,
+    },
+    /// An officer asks everybody again.
+    Reopen {
+        /// For which package.
+        package: PackageId,
+        /// In words.
+        note: String,
+    },
+    /// An officer ends the search.
+    GiveUp {
+        /// For which package.
+        package: PackageId,
+        /// In words.
+        note: String,
+    },
+    /// A provider reports a stage: on task or recovering.
+    ReachStage {
+        /// Which engagement.
+        offer: OfferId,
+        /// Who.
+        by: ProviderId,
+        /// Where it is now.
+        stage: Stage,
+    },
+    /// A provider reports days of work.
+    ReportDays {
+        /// Which engagement.
+        offer: OfferId,
+        /// Who.
+        by: ProviderId,
+        /// Days used in all so far.
+        days_used: u32,
+    },
+    /// A provider is done.
+    Complete {
+        /// Which engagement.
+        offer: OfferId,
+        /// Who.
+        by: ProviderId,
+        /// Days used in all.
+        days_used: u32,
+    },
+    /// A provider cannot go on.
+    Fail {
+        /// Which engagement.
+        offer: OfferId,
+        /// Who.
+        by: ProviderId,
+        /// In words.
+        note: String,
+        /// Days used in all.
+        days_used: u32,
+    },
+    /// An officer ends an engagement; the package is offered to others.
+    Release {
+        /// Which engagement.
+        offer: OfferId,
+        /// In words.
+        note: String,
+    },
+    /// An officer lets support last longer.
+    Extend {
+        /// Which engagement.
+        offer: OfferId,
+        /// Until when.
+        ends_at: Timestamp,
+        /// Days on top.
+        person_days: u32,
+    },
+}
+
+/// A provider's terms as the desk took them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enlisted {
+    /// The terms.
+    pub provider: Provider,
+    /// Whether it gets no new offers.
+    pub suspended: bool,
+}
+
+/// A granted request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// The case.
+    pub case: Case,
+    /// What was granted.
+    pub terms: Terms,
+    /// Where it ranks.
+    pub key: PriorityKey,
+    /// Its packages.
+    pub packages: Vec<PackageId>,
+    /// Whether nothing more will happen for it.
+    pub finished: bool,
+}
+
+/// Where an assignment stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// No pending offer and no engagement.
+    Waiting {
+        /// Whether a human was told that nobody is left to ask.
+        escalated: bool,
+    },
+    /// Providers may answer these; there is at least one.
+    Offered(BTreeSet<OfferId>),
+    /// A provider is at work.
+    Engaged(OfferId),
+    /// Done.
+    Completed,
+    /// An officer ended the search.
+    GivenUp,
+    /// The request was withdrawn.
+    Withdrawn,
+}
+
+/// The search for, and then the work of, one provider for one package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    /// The package; its days are what is left to do.
+    pub package: Package,
+    /// For which request.
+    pub request: RequestId,
+    /// Where it stands.
+    pub standing: Standing,
+    /// Providers that declined, let expire or failed it.
+    pub tried: BTreeSet<ProviderId>,
+    /// Whether any provider ever took it.
+    pub supported: bool,
+}
+
+/// Where an offer stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OfferState {
+    /// The provider may answer.
+    Pending {
+        /// When it ends by itself.
+        expires_at: Timestamp,
+        /// Whether it was opened.
+        seen: bool,
+    },
+    /// Accepted: the work runs.
+    Engaged(Engagement),
+    /// The provider said no.
+    Declined(DeclineReason),
+    /// Its time is over.
+    Expired,
+    /// The desk took it back.
+    Rescinded(RescindReason),
+    /// Another provider was first.
+    Lost,
+    /// The work is done.
+    Completed {
+        /// Days used in all.
+        days_used: u32,
+    },
+    /// The work ended early.
+    Released {
+        /// Why.
+        reason: ReleaseReason,
+        /// Days used in all.
+        days_used: u32,
+    },
+}
+
+/// Work that runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Engagement {
+    /// Where it is.
+    pub stage: Stage,
+    /// When it must be on task.
+    pub mobilise_by: Timestamp,
+    /// When support ends.
+    pub ends_at: Timestamp,
+    /// Days reserved for it and not used yet.
+    pub days_reserved: u32,
+    /// Days used so far.
+    pub days_used: u32,
+}
+
+/// One offer to one provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// For which package.
+    pub package: PackageId,
+    /// To whom.
+    pub provider: ProviderId,
+    /// Under which contract.
+    pub contract: ContractId,
+    /// What it takes from the ledger.
+    pub takes: Slots,
+    /// Whether the package had a pending offer when it was made.
+    pub extra: bool,
+    /// Where it stands.
+    pub state: OfferState,
+}
+
+/// What is taken from one contract. Teams are taken from offer to release; days are held by an offer, reserved by an
+/// engagement, used as reported, and the rest returned at the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Teams taken.
+    pub teams: u32,
+    /// Of these, on site.
+    pub onsite_teams: u32,
+    /// Days held by pending offers.
+    pub days_held: u32,
+    /// Days reserved by engagements.
+    pub days_reserved: u32,
+    /// Days used.
+    pub days_used: u32,
+}
+
+impl Usage {
+    /// All that is taken: days held, reserved and used.
+    pub fn taken(&self) -> Slots {
+        let days = self.days_held.saturating_add(self.days_reserved).saturating_add(self.days_used);
+        Slots { teams: self.teams, onsite: self.onsite_teams, days }
+    }
+}
+
+/// What was worked out from the state and may be worked out again: no part of it.
+#[derive(Clone, Debug, Default)]
+struct Worked {
+    /// Admissible providers of waiting packages, with their fit but for the load.
+    options: BTreeMap<PackageId, Vec<(ProviderId, ContractId, Fit)>>,
+    /// From when on the options must be worked out again.
+    until: Option<Timestamp>,
+}
+
+impl PartialEq for Worked {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+/// The desk's state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Desk {
+    /// The Reserve.
+    pub providers: BTreeMap<ProviderId, Enlisted>,
+    /// National requirements.
+    pub requirements: BTreeMap<Country, NationalRequirement>,
+    /// The policy in force.
+    pub policy: Policy,
+    /// Granted requests.
+    pub requests: BTreeMap<RequestId, Granted>,
+    /// Withdrawn requests.
+    pub withdrawn: BTreeSet<RequestId>,
+    /// Assignments by package.
+    pub assignments: BTreeMap<PackageId, Assignment>,
+    /// Offers and engagements, ended ones too.
+    pub offers: BTreeMap<OfferId, Offer>,
+    /// Those that are pending or engaged.
+    pub active: BTreeSet<OfferId>,
+    /// The ledger.
+    pub usage: BTreeMap<(ProviderId, ContractId), Usage>,
+    /// How many offers were ever made.
+    pub offers_made: u64,
+    worked: Worked,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self {
+            providers: BTreeMap::new(),
+            requirements: BTreeMap::new(),
+            policy: Policy::built_in(),
+            requests: BTreeMap::new(),
+            withdrawn: BTreeSet::new(),
+            assignments: BTreeMap::new(),
+            offers: BTreeMap::new(),
+            active: BTreeSet::new(),
+            usage: BTreeMap::new(),
+            offers_made: 0,
+            worked: Worked::default(),
+        }
+    }
+}
+
+impl Aggregate for DeskAggregate {
+    type State = Desk;
+    type Command = Command;
+    type Event = DeskEvent;
+    type Rejection = Rejection;
+
+    fn decide(desk: &Desk, command: Command, received: &Received) -> Result<Vec<DeskEvent>, Rejection> {
+        desk.clone().handle(command, received)
+    }
+
+    fn evolve(desk: &mut Desk, event: &DeskEvent) -> Result<(), Corrupt> {
+        desk.evolve(event)
+    }
+}
+
+impl Desk {
+    /// Decides a command and takes the events it causes into the state: the command's own, then those of settling. A refused
+    /// command changes nothing.
+    pub fn handle(&mut self, command: Command, received: &Received) -> Result<Vec<DeskEvent>, Rejection> {
+        let wakes = command == Command::Wake;
+        let mut events = self.answer(command, received)?;
+        self.take_all(&events)?;
+        if wakes || !events.is_empty() {
+            let settled = self.settle(received.at);
+            self.take_all(&settled)?;
+            events.extend(settled);
+            let finished = self.finished();
+            self.take_all(&finished)?;
+            events.extend(finished);
+        }
+        Ok(events)
+    }
+
+    fn take_all(&mut self, events: &[DeskEvent]) -> Result<(), Rejection> {
+        events.iter().try_for_each(|event| self.evolve(event)).map_err(Rejection::Corrupt)
+    }
+
+    /// Requests for which nothing more will happen.
+    fn finished(&self) -> Vec<DeskEvent> {
+        let over = |package: &PackageId| match self.assignments.get(package).map(|a| &a.standing) {
+            Some(Standing::Waiting { .. } | Standing::Offered(_) | Standing::Engaged(_)) => false,
+            Some(Standing::Completed | Standing::GivenUp | Standing::Withdrawn) | None => true,
+        };
+        let supported = |package: &PackageId| self.assignments.get(package).is_some_and(|a| a.supported);
+        self.requests
+            .iter()
+            .filter(|(_, granted)| !granted.finished && granted.packages.iter().all(over))
+            .map(|(request, granted)| DeskEvent::RequestFinished {
+                request: request.clone(),
+                supported: granted.packages.iter().any(supported),
+            })
+            .collect()
+    }
+
+    /// The next moment at which `Wake` has something to do, after `now`.
+    pub fn next_wake(&self, now: Timestamp) -> Option<Timestamp> {
+        let deadlines = self.active().filter_map(|(_, offer)| match &offer.state {
+            OfferState::Pending { expires_at, .. } => Some(*expires_at),
+            OfferState::Engaged(engagement) if engagement.stage == Stage::Mobilising => {
+                Some(engagement.mobilise_by.plus(self.policy.mobilise_grace))
+            }
+            OfferState::Engaged(_)
+            | OfferState::Declined(_)
+            | OfferState::Expired
+            | OfferState::Rescinded(_)
+            | OfferState::Lost
+            | OfferState::Completed { .. }
+            | OfferState::Released { .. } => None,
+        });
+        deadlines.chain(self.terms_change_after(now)).min()
+    }
+
+    /// The next moment after `now` at which a contract begins or ends or a certificate expires.
+    fn terms_change_after(&self, now: Timestamp) -> Option<Timestamp> {
+        self.providers
+            .values()
+            .flat_map(|enlisted| {
+                let contracts = enlisted.provider.contracts.iter().flat_map(|contract| [contract.from, contract.until]);
+                contracts.chain(enlisted.provider.certificates.iter().filter_map(|certificate| certificate.expires))
+            })
+            .filter(|moment| *moment > now)
+            .min()
+    }
+
+    /// What the contract in force has free; `None` without one.
+    pub fn free(&self, provider: &Provider, at: Timestamp) -> Option<(ContractId, Slots)> {
+        let contract = super::admissibility::contract_at(provider, at)?;
+        let usage = self.usage.get(&(provider.id.clone(), contract.id.clone())).copied().unwrap_or_default();
+        let Capacity { teams, onsite_teams, person_days, .. } = contract.capacity;
+        let free = Slots { teams, onsite: onsite_teams, days: person_days }.without(&usage.taken());
+        Some((contract.id.clone(), free))
+    }
+
+    /// Offers that are pending or engaged.
+    pub fn active(&self) -> impl Iterator<Item = (&OfferId, &Offer)> {
+        self.active.iter().filter_map(|id| self.offers.get_key_value(id))
+    }
+
+    /// The package's offers that a provider may still answer.
+    pub fn pending(&self, package: &PackageId) -> impl Iterator<Item = &OfferId> {
+        self.assignments.get(package).into_iter().flat_map(|assignment| match &assignment.standing {
+            Standing::Offered(offers) => offers.iter().collect(),
+            Standing::Waiting { .. }
+            | Standing::Engaged(_)
+            | Standing::Completed
+            | Standing::GivenUp
+            | Standing::Withdrawn => Vec::new(),
+        })
+    }
+}

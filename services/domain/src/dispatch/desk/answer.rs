@@ -1,0 +1,394 @@
+//! What each command causes by itself, before settling.
+
+use super::{Command, Desk, Engagement, Offer, OfferState, Rejection, Standing};
+use crate::{
+    dispatch::{
+        admissibility::{Question, admissible, contract_at},
+        events::{DeskEvent, ReleaseReason, RescindReason, Stage},
+        matching::Slots,
+        packages::{Reserve, cut},
+    },
+    eligibility::events::{Case, PriorityKey, Terms},
+    kernel::{OfferId, PackageId, ProviderId, Received, RequestId, Timestamp},
+    registry::events::Provider,
+};
+
+type Answer = Result<Vec<DeskEvent>, Rejection>;
+
+impl Desk {
+    pub(super) fn answer(&self, command: Command, received: &Received) -> Answer {
+        let at = received.at;
+        match command {
+            Command::TakeProvider(provider) => Ok(self.take_provider(provider, at)),
+            Command::TakeSuspension { provider, suspended } => Ok(self.take_suspension(&provider, suspended, at)),
+            Command::TakeRequirement(requirement) => {
+                let known = self.requirements.get(&requirement.member_state) == Some(&requirement);
+                Ok(if known { vec![] } else { vec![DeskEvent::RequirementTaken(requirement)] })
+            }
+            Command::TakePolicy(policy) => {
+                Ok(if self.policy == policy { vec![] } else { vec![DeskEvent::PolicyTaken(policy)] })
+            }
+            Command::TakeGrant { case, terms, key } => Ok(self.take_grant(case, terms, key, at)),
+            Command::TakePriority(key) => Ok(match self.requests.get(&key.request) {
+                Some(granted) if granted.key != key && !granted.finished => vec![DeskEvent::PriorityTaken { key }],
+                Some(_) | None => vec![],
+            }),
+            Command::TakeWithdrawal(request) => Ok(self.take_withdrawal(request)),
+            Command::Wake => Ok(self.wake(at)),
+            Command::See { offer, by } => self.see(offer, &by),
+            Command::Accept { offer, by } => self.accept(offer, &by, at),
+            Command::Decline { offer, by, reason, note } => {
+                if matches!(self.offer_of(&offer, &by)?.state, OfferState::Declined(_)) {
+                    return Ok(vec![]);
+                }
+                self.open_offer(&offer, &by, at)?;
+                Ok(vec![DeskEvent::Declined { offer, reason, note }])
+            }
+            Command::Rescind { offer } => self.rescind(offer, at),
+            Command::Reopen { package, note } => self.reopen(package, note),
+            Command::GiveUp { package, note } => self.give_up(package, note),
+            Command::ReachStage { offer, by, stage } => self.reach_stage(offer, &by, stage),
+            Command::ReportDays { offer, by, days_used } => {
+                let engagement = self.running(&offer, Some(&by))?;
+                days_in_range(&offer, engagement, days_used)?;
+                let news = days_used != engagement.days_used;
+                Ok(if news { vec![DeskEvent::DaysReported { offer, days_used }] } else { vec![] })
+            }
+            Command::Complete { offer, by, days_used } => {
+                if self.offer_of(&offer, &by)?.state == (OfferState::Completed { days_used }) {
+                    return Ok(vec![]);
+                }
+                days_in_range(&offer, self.running(&offer, Some(&by))?, days_used)?;
+                Ok(vec![DeskEvent::Completed { offer, days_used }])
+            }
+            Command::Fail { offer, by, note, days_used } => {
+                days_in_range(&offer, self.running(&offer, Some(&by))?, days_used)?;
+                not_blank(&note)?;
+                Ok(vec![DeskEvent::Released { offer, reason: ReleaseReason::Failed, note, days_used }])
+            }
+            Command::Release { offer, note } => {
+                let days_used = self.running(&offer, None)?.days_used;
+                not_blank(&note)?;
+                Ok(vec![DeskEvent::Released { offer, reason: ReleaseReason::Officer, note, days_used }])
+            }
+            Command::Extend { offer, ends_at, person_days } => self.extend(offer, ends_at, person_days, at),
+        }
+    }
+
+    /// New terms bind at once: pending offers that they no longer allow are taken back; running work goes on.
+    fn take_provider(&self, provider: Provider, at: Timestamp) -> Vec<DeskEvent> {
+        let suspended = self.providers.get(&provider.id).is_some_and(|enlisted| enlisted.suspended);
+        match self.providers.get(&provider.id) {
+            Some(enlisted) if enlisted.provider == provider => vec![],
+            Some(_) | None => self.provider_taken(provider, suspended, at),
+        }
+    }
+
+    fn take_suspension(&self, provider: &ProviderId, suspended: bool, at: Timestamp) -> Vec<DeskEvent> {
+        match self.providers.get(provider) {
+            Some(enlisted) if enlisted.suspended != suspended => {
+                self.provider_taken(enlisted.provider.clone(), suspended, at)
+            }
+            Some(_) | None => vec![],
+        }
+    }
+
+    fn provider_taken(&self, provider: Provider, suspended: bool, at: Timestamp) -> Vec<DeskEvent> {
+        let mut ended: Vec<_> =
+            self.broken_offers(at, |id| (*id == provider.id).then_some((&provider, suspended))).collect();
+        let beyond = self.offers_beyond(&provider, &ended, at);
+        ended.extend(beyond);
+        let rescinded =
+            ended.into_iter().map(|offer| DeskEvent::Rescinded { offer, reason: RescindReason::NotAdmissible });
+        let rescinded: Vec<_> = rescinded.collect();
+        [DeskEvent::ProviderTaken { provider, suspended }].into_iter().chain(rescinded).collect()
+    }
+
+    /// Pending offers to the given providers that a rule, or the contract they were made under, no longer allows.
+    fn broken_offers<'a>(
+        &'a self,
+        at: Timestamp,
+        terms: impl Fn(&ProviderId) -> Option<(&'a Provider, bool)> + 'a,
+    ) -> impl Iterator<Item = OfferId> + 'a {
+        self.active().filter_map(move |(id, offer)| {
+            let (provider, suspended) = terms(&offer.provider)?;
+            let assignment = self.assignments.get(&offer.package)?;
+            let case = &self.requests.get(&assignment.request)?.case;
+            let requirement = self.requirements.get(&case.country);
+            let question = Question { case, package: &assignment.package, requirement, at };
+            let pending = matches!(offer.state, OfferState::Pending { .. });
+            let allowed =
+                admissible(provider, suspended, &question).is_ok_and(|contract| contract.id == offer.contract);
+            (pending && !allowed).then(|| id.clone())
+        })
+    }
+
+    /// Pending offers that terms cut below the load can no longer hold, lowest rank first. Running work is never ended by a
+    /// cut.
+    fn offers_beyond(&self, provider: &Provider, ended: &[OfferId], at: Timestamp) -> Vec<OfferId> {
+        let Some(contract) = contract_at(provider, at) else { return vec![] };
+        let mut pending: Vec<_> = self
+            .active()
+            .filter(|(id, offer)| offer.provider == provider.id && !ended.contains(id))
+            .filter(|(_, offer)| matches!(offer.state, OfferState::Pending { .. }))
+            .filter_map(|(id, offer)| {
+                Some((&self.requests.get(&self.assignments.get(&offer.package)?.request)?.key, id, offer))
+            })
+            .collect();
+        pending.sort_by_key(|(key, id, _)| (*key, *id));
+        let key = (provider.id.clone(), contract.id.clone());
+        let usage = self.usage.get(&key).copied().unwrap_or_default();
+        let gone = ended.iter().filter_map(|id| self.offers.get(id)).filter(|offer| offer.contract == contract.id);
+        let mut load = gone.fold(usage.taken(), |load, offer| load.without(&offer.takes));
+        let capacity = &contract.capacity;
+        let limits = Slots { teams: capacity.teams, onsite: capacity.onsite_teams, days: capacity.person_days };
+        let mut beyond = Vec::new();
+        while let Some((_, id, offer)) = pending.pop().filter(|_| !limits.holds(&load)) {
+            load = load.without(&offer.takes);
+            beyond.push(id.clone());
+        }
+        beyond
+    }
+
+    fn take_grant(&self, case: Case, terms: Terms, key: PriorityKey, at: Timestamp) -> Vec<DeskEvent> {
+        if self.requests.contains_key(&case.request) || self.withdrawn.contains(&case.request) {
+            return vec![];
+        }
+        let providers: Vec<_> = self.providers.values().map(|e| (&e.provider, e.suspended)).collect();
+        let reserve = Reserve { providers: &providers, requirement: self.requirements.get(&case.country), at };
+        let packages = cut(&case, &terms, &reserve);
+        vec![DeskEvent::GrantTaken { case, terms, key, packages }]
+    }
+
+    fn take_withdrawal(&self, request: RequestId) -> Vec<DeskEvent> {
+        if self.withdrawn.contains(&request) || self.requests.get(&request).is_some_and(|granted| granted.finished) {
+            return vec![];
+        }
+        let ended = self.active().filter(|(_, offer)| {
+            self.assignments.get(&offer.package).is_some_and(|assignment| assignment.request == request)
+        });
+        let ended = ended.filter_map(|(id, offer)| match &offer.state {
+            OfferState::Pending { .. } => {
+                Some(DeskEvent::Rescinded { offer: id.clone(), reason: RescindReason::Withdrawn })
+            }
+            OfferState::Engaged(engagement) => Some(DeskEvent::Released {
+                offer: id.clone(),
+                reason: ReleaseReason::Withdrawn,
+                note: "the request was withdrawn".to_owned(),
+                days_used: engagement.days_used,
+            }),
+            OfferState::Declined(_)
+            | OfferState::Expired
+            | OfferState::Rescinded(_)
+            | OfferState::Lost
+            | OfferState::Completed { .. }
+            | OfferState::Released { .. } => None,
+        });
+        let ended: Vec<_> = ended.collect();
+        [DeskEvent::WithdrawalTaken { request }].into_iter().chain(ended).collect()
+    }
+
+    /// What deadlines bring: offers expire, providers that did not start lose the work, terms that ended end offers.
+    fn wake(&self, at: Timestamp) -> Vec<DeskEvent> {
+        let due = self.active().filter_map(|(id, offer)| match &offer.state {
+            OfferState::Pending { expires_at, .. } if *expires_at <= at => {
+                Some(DeskEvent::Expired { offer: id.clone() })
+            }
+            OfferState::Engaged(Engagement { stage: Stage::Mobilising, mobilise_by, days_used, .. })
+                if mobilise_by.plus(self.policy.mobilise_grace) <= at =>
+            {
+                Some(DeskEvent::Released {
+                    offer: id.clone(),
+                    reason: ReleaseReason::NotMobilised,
+                    note: format!("it was to be on task by {mobilise_by}"),
+                    days_used: *days_used,
+                })
+            }
+            OfferState::Pending { .. }
+            | OfferState::Engaged(_)
+            | OfferState::Declined(_)
+            | OfferState::Expired
+            | OfferState::Rescinded(_)
+            | OfferState::Lost
+            | OfferState::Completed { .. }
+            | OfferState::Released { .. } => None,
+        });
+        let mut events: Vec<_> = due.collect();
+        let terms = |id: &ProviderId| self.providers.get(id).map(|e| (&e.provider, e.suspended));
+        let broken = self.broken_offers(at, terms);
+        let broken = broken.map(|offer| DeskEvent::Rescinded { offer, reason: RescindReason::NotAdmissible });
+        let expired = |events: &[DeskEvent], id: &OfferId| {
+            events.iter().any(|event| matches!(event, DeskEvent::Expired { offer } if offer == id))
+        };
+        for event in broken {
+            if let DeskEvent::Rescinded { offer, .. } = &event
+                && !expired(&events, offer)
+            {
+                events.push(event);
+            }
+        }
+        events
+    }
+
+    fn offer_of(&self, id: &OfferId, by: &ProviderId) -> Result<&Offer, Rejection> {
+        match self.offers.get(id) {
+            None => Err(Rejection::NoSuchOffer(id.clone())),
+            Some(offer) if offer.provider != *by => Err(Rejection::NotYours(id.clone())),
+            Some(offer) => Ok(offer),
+        }
+    }
+
+    /// The offer, if its provider may still answer it.
+    fn open_offer(&self, id: &OfferId, by: &ProviderId, at: Timestamp) -> Result<&Offer, Rejection> {
+        let offer = self.offer_of(id, by)?;
+        let id = id.clone();
+        match &offer.state {
+            OfferState::Pending { expires_at, .. } if at < *expires_at => Ok(offer),
+            OfferState::Pending { expires_at, .. } => Err(Rejection::OfferExpired(id, *expires_at)),
+            OfferState::Expired => Err(Rejection::OfferExpired(id, at)),
+            OfferState::Declined(_) => Err(Rejection::OfferDeclined(id)),
+            OfferState::Rescinded(_) => Err(Rejection::OfferRescinded(id)),
+            OfferState::Lost => Err(Rejection::OfferLost(id)),
+            OfferState::Engaged(_) => Err(Rejection::OfferAccepted(id)),
+            OfferState::Completed { .. } | OfferState::Released { .. } => Err(Rejection::EngagementEnded(id)),
+        }
+    }
+
+    fn see(&self, offer: OfferId, by: &ProviderId) -> Answer {
+        match &self.offer_of(&offer, by)?.state {
+            OfferState::Pending { seen: false, .. } => Ok(vec![DeskEvent::Seen { offer }]),
+            // Opening an old offer again is no news, and nothing to refuse.
+            OfferState::Pending { seen: true, .. }
+            | OfferState::Engaged(_)
+            | OfferState::Declined(_)
+            | OfferState::Expired
+            | OfferState::Rescinded(_)
+            | OfferState::Lost
+            | OfferState::Completed { .. }
+            | OfferState::Released { .. } => Ok(vec![]),
+        }
+    }
+
+    /// The first valid accept wins; the package's other offers are lost in the same commit.
+    fn accept(&self, id: OfferId, by: &ProviderId, at: Timestamp) -> Answer {
+        if matches!(self.offer_of(&id, by)?.state, OfferState::Engaged(_)) {
+            return Ok(vec![]);
+        }
+        let offer = self.open_offer(&id, by, at)?;
+        let no_package = || Rejection::NoSuchPackage(offer.package.clone());
+        let assignment = self.assignments.get(&offer.package).ok_or_else(no_package)?;
+        let granted = self.requests.get(&assignment.request).ok_or_else(no_package)?;
+        let provider = self.providers.get(by).map(|enlisted| &enlisted.provider);
+        let contract = provider.and_then(|p| p.contracts.iter().find(|contract| contract.id == offer.contract));
+        let start = match (contract, provider) {
+            (Some(contract), _) if assignment.package.onsite_teams == 0 => contract.mobilisation.remote,
+            (Some(contract), Some(provider)) if provider.established_in == granted.case.country => {
+                contract.mobilisation.onsite_home
+            }
+            (Some(contract), _) => contract.mobilisation.onsite_abroad,
+            (None, _) => return Err(Rejection::OfferRescinded(id)),
+        };
+        let lost = self.pending(&offer.package).filter(|other| **other != id);
+        let lost: Vec<_> = lost.map(|other| DeskEvent::Lost { offer: other.clone() }).collect();
+        let accepted =
+            DeskEvent::Accepted { offer: id, mobilise_by: at.plus(start), ends_at: at.plus(granted.terms.duration) };
+        Ok([accepted].into_iter().chain(lost).collect())
+    }
+
+    /// An officer takes back an offer; its provider may be asked again later.
+    fn rescind(&self, id: OfferId, at: Timestamp) -> Answer {
+        let offer = self.offers.get(&id).ok_or_else(|| Rejection::NoSuchOffer(id.clone()))?;
+        if matches!(offer.state, OfferState::Rescinded(RescindReason::Officer)) {
+            return Ok(vec![]);
+        }
+        let by = offer.provider.clone();
+        self.open_offer(&id, &by, at)?;
+        Ok(vec![DeskEvent::Rescinded { offer: id, reason: RescindReason::Officer }])
+    }
+
+    fn reopen(&self, package: PackageId, note: String) -> Answer {
+        not_blank(&note)?;
+        match self.standing(&package)? {
+            Standing::Waiting { .. } => Ok(vec![DeskEvent::Reopened { package, note }]),
+            Standing::Offered(_)
+            | Standing::Engaged(_)
+            | Standing::Completed
+            | Standing::GivenUp
+            | Standing::Withdrawn => Err(Rejection::NotWaiting(package)),
+        }
+    }
+
+    fn give_up(&self, package: PackageId, note: String) -> Answer {
+        not_blank(&note)?;
+        match self.standing(&package)? {
+            Standing::Waiting { .. } => Ok(vec![DeskEvent::GivenUp { package, note }]),
+            Standing::GivenUp => Ok(vec![]),
+            Standing::Offered(_) | Standing::Engaged(_) | Standing::Completed | Standing::Withdrawn => {
+                Err(Rejection::NotWaiting(package))
+            }
+        }
+    }
+
+    fn standing(&self, package: &PackageId) -> Result<&Standing, Rejection> {
+        let assignment = self.assignments.get(package).ok_or_else(|| Rejection::NoSuchPackage(package.clone()))?;
+        Ok(&assignment.standing)
+    }
+
+    /// The engagement, if it runs; `by` names who speaks for it, `None` an officer.
+    fn running(&self, id: &OfferId, by: Option<&ProviderId>) -> Result<&Engagement, Rejection> {
+        let offer = match by {
+            Some(by) => self.offer_of(id, by)?,
+            None => self.offers.get(id).ok_or_else(|| Rejection::NoSuchOffer(id.clone()))?,
+        };
+        match &offer.state {
+            OfferState::Engaged(engagement) => Ok(engagement),
+            OfferState::Pending { .. }
+            | OfferState::Declined(_)
+            | OfferState::Expired
+            | OfferState::Rescinded(_)
+            | OfferState::Lost => Err(Rejection::NotEngaged(id.clone())),
+            OfferState::Completed { .. } | OfferState::Released { .. } => Err(Rejection::EngagementEnded(id.clone())),
+        }
+    }
+
+    fn reach_stage(&self, offer: OfferId, by: &ProviderId, stage: Stage) -> Answer {
+        let reached = self.running(&offer, Some(by))?.stage;
+        match (reached, stage) {
+            (before, now) if before == now => Ok(vec![]),
+            (Stage::Mobilising, Stage::OnTask) | (Stage::OnTask, Stage::Recovering) => {
+                Ok(vec![DeskEvent::StageReached { offer, stage }])
+            }
+            (_, Stage::Mobilising | Stage::OnTask | Stage::Recovering | Stage::Completed) => {
+                Err(Rejection::StageOrder(offer))
+            }
+        }
+    }
+
+    fn extend(&self, id: OfferId, ends_at: Timestamp, person_days: u32, at: Timestamp) -> Answer {
+        let engagement = self.running(&id, None)?;
+        if ends_at <= engagement.ends_at {
+            return Err(Rejection::NotLonger(engagement.ends_at));
+        }
+        let offer = self.offers.get(&id).ok_or_else(|| Rejection::NoSuchOffer(id.clone()))?;
+        let provider = self.providers.get(&offer.provider).map(|enlisted| &enlisted.provider);
+        let under_contract = provider.and_then(|p| contract_at(p, at)).is_some_and(|c| c.id == offer.contract);
+        let free = provider.filter(|_| under_contract).and_then(|p| self.free(p, at)).map_or(0, |(_, free)| free.days);
+        if person_days > free {
+            return Err(Rejection::NoFreeDays { asked: person_days, free });
+        }
+        Ok(vec![DeskEvent::Extended { offer: id, ends_at, person_days }])
+    }
+}
+
+fn not_blank(note: &str) -> Result<(), Rejection> {
+    if note.trim().is_empty() { Err(Rejection::NoteBlank) } else { Ok(()) }
+}
+
+fn days_in_range(offer: &OfferId, engagement: &Engagement, days_used: u32) -> Result<(), Rejection> {
+    let (min, max) = (engagement.days_used, engagement.days_used.saturating_add(engagement.days_reserved));
+    if (min..=max).contains(&days_used) {
+        Ok(())
+    } else {
+        Err(Rejection::DaysOutOfRange { offer: offer.clone(), min, max })
+    }
+}

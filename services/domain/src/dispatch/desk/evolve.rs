@@ -1,0 +1,260 @@
+//! How events change the desk.
+
+use std::collections::BTreeSet;
+
+use super::{Assignment, Desk, Engagement, Enlisted, Granted, Offer, OfferState, Standing, Usage};
+use crate::{
+    dispatch::{
+        events::{DeskEvent, ReleaseReason, Stage},
+        matching::Slots,
+    },
+    kernel::{Corrupt, OfferId, PackageId},
+};
+
+fn corrupt(what: impl Into<String>) -> Corrupt {
+    Corrupt(what.into())
+}
+
+impl Desk {
+    /// Takes one event into the state.
+    pub(super) fn evolve(&mut self, event: &DeskEvent) -> Result<(), Corrupt> {
+        match event {
+            DeskEvent::ProviderTaken { provider, suspended } => {
+                let enlisted = Enlisted { provider: provider.clone(), suspended: *suspended };
+                self.providers.insert(provider.id.clone(), enlisted);
+                self.worked = super::Worked::default();
+            }
+            DeskEvent::RequirementTaken(requirement) => {
+                self.requirements.insert(requirement.member_state, requirement.clone());
+                self.worked = super::Worked::default();
+            }
+            DeskEvent::PolicyTaken(policy) => {
+                self.policy = policy.clone();
+                self.worked = super::Worked::default();
+            }
+            DeskEvent::GrantTaken { case, terms, key, packages } => {
+                for package in packages {
+                    let assignment = Assignment {
+                        package: package.clone(),
+                        request: case.request.clone(),
+                        standing: Standing::Waiting { escalated: false },
+                        tried: BTreeSet::new(),
+                        supported: false,
+                    };
+                    self.assignments.insert(package.id.clone(), assignment);
+                }
+                let granted = Granted {
+                    case: case.clone(),
+                    terms: terms.clone(),
+                    key: key.clone(),
+                    packages: packages.iter().map(|package| package.id.clone()).collect(),
+                    finished: false,
+                };
+                self.requests.insert(case.request.clone(), granted);
+            }
+            DeskEvent::PriorityTaken { key } => {
+                let granted = self.requests.get_mut(&key.request).ok_or_else(|| corrupt("priority of no request"))?;
+                granted.key = key.clone();
+            }
+            DeskEvent::WithdrawalTaken { request } => {
+                self.withdrawn.insert(request.clone());
+                for assignment in self.assignments.values_mut().filter(|a| a.request == *request) {
+                    if matches!(assignment.standing, Standing::Waiting { .. }) {
+                        assignment.standing = Standing::Withdrawn;
+                    }
+                }
+            }
+            DeskEvent::Offered { offer, package, provider, contract, expires_at, extra, .. } => {
+                let asked = &self.assignment(package)?.package;
+                let takes = Slots { teams: asked.teams(), onsite: asked.onsite_teams, days: asked.person_days };
+                let made = Offer {
+                    package: package.clone(),
+                    provider: provider.clone(),
+                    contract: contract.clone(),
+                    takes,
+                    extra: *extra,
+                    state: OfferState::Pending { expires_at: *expires_at, seen: false },
+                };
+                let usage = self.usage.entry((provider.clone(), contract.clone())).or_default();
+                usage.teams = usage.teams.saturating_add(takes.teams);
+                usage.onsite_teams = usage.onsite_teams.saturating_add(takes.onsite);
+                usage.days_held = usage.days_held.saturating_add(takes.days);
+                self.offers.insert(offer.clone(), made);
+                self.active.insert(offer.clone());
+                self.offers_made = self.offers_made.saturating_add(1);
+                match &mut self.assignment(package)?.standing {
+                    Standing::Offered(offers) => {
+                        offers.insert(offer.clone());
+                    }
+                    standing @ Standing::Waiting { .. } => *standing = Standing::Offered([offer.clone()].into()),
+                    Standing::Engaged(_) | Standing::Completed | Standing::GivenUp | Standing::Withdrawn => {
+                        return Err(corrupt(format!("{package} was offered and is not open")));
+                    }
+                }
+            }
+            DeskEvent::Seen { offer } => {
+                let OfferState::Pending { seen, .. } = &mut self.offer(offer)?.state else {
+                    return Err(corrupt(format!("{offer} was seen and is not pending")));
+                };
+                *seen = true;
+            }
+            DeskEvent::Accepted { offer, mobilise_by, ends_at } => {
+                let days = self.end_pending(offer, OfferState::Lost)?.takes.days;
+                let engagement = Engagement {
+                    stage: Stage::Mobilising,
+                    mobilise_by: *mobilise_by,
+                    ends_at: *ends_at,
+                    days_reserved: days,
+                    days_used: 0,
+                };
+                self.active.insert(offer.clone());
+                let accepted = self.offer(offer)?;
+                accepted.state = OfferState::Engaged(engagement);
+                let (package, takes) = (accepted.package.clone(), accepted.takes);
+                let usage = self.usage_of(offer)?;
+                usage.teams = usage.teams.saturating_add(takes.teams);
+                usage.onsite_teams = usage.onsite_teams.saturating_add(takes.onsite);
+                usage.days_reserved = usage.days_reserved.saturating_add(days);
+                let assignment = self.assignment(&package)?;
+                assignment.standing = Standing::Engaged(offer.clone());
+                assignment.supported = true;
+            }
+            DeskEvent::Declined { offer, reason, .. } => self.end_tried(offer, OfferState::Declined(*reason))?,
+            DeskEvent::Expired { offer } => self.end_tried(offer, OfferState::Expired)?,
+            DeskEvent::Rescinded { offer, reason } => {
+                self.end_pending(offer, OfferState::Rescinded(*reason))?;
+                self.wait_if_alone(offer)?;
+            }
+            DeskEvent::Lost { offer } => {
+                self.end_pending(offer, OfferState::Lost)?;
+            }
+            DeskEvent::Escalated { package, .. } => {
+                self.assignment(package)?.standing = Standing::Waiting { escalated: true };
+            }
+            DeskEvent::Reopened { package, .. } => {
+                let assignment = self.assignment(package)?;
+                assignment.tried.clear();
+                assignment.standing = Standing::Waiting { escalated: false };
+            }
+            DeskEvent::GivenUp { package, .. } => self.assignment(package)?.standing = Standing::GivenUp,
+            DeskEvent::StageReached { offer, stage } => self.engagement(offer)?.stage = *stage,
+            DeskEvent::DaysReported { offer, days_used } => self.use_days(offer, *days_used)?,
+            DeskEvent::Extended { offer, ends_at, person_days } => {
+                let engagement = self.engagement(offer)?;
+                engagement.ends_at = *ends_at;
+                engagement.days_reserved = engagement.days_reserved.saturating_add(*person_days);
+                let usage = self.usage_of(offer)?;
+                usage.days_reserved = usage.days_reserved.saturating_add(*person_days);
+            }
+            DeskEvent::Completed { offer, days_used } => {
+                let package = self.end_engaged(offer, *days_used, OfferState::Completed { days_used: *days_used })?;
+                self.assignment(&package)?.standing = Standing::Completed;
+            }
+            DeskEvent::Released { offer, reason, days_used, .. } => {
+                let released = OfferState::Released { reason: *reason, days_used: *days_used };
+                let package = self.end_engaged(offer, *days_used, released)?;
+                let provider = self.offer(offer)?.provider.clone();
+                let assignment = self.assignment(&package)?;
+                assignment.tried.insert(provider);
+                // What is left to do is what was not used; a package never shrinks to nothing.
+                let left = assignment.package.person_days.saturating_sub(*days_used);
+                assignment.package.person_days = left.max(assignment.package.person_days.min(1));
+                assignment.standing = match reason {
+                    ReleaseReason::Withdrawn => Standing::Withdrawn,
+                    ReleaseReason::Failed | ReleaseReason::NotMobilised | ReleaseReason::Officer => {
+                        Standing::Waiting { escalated: false }
+                    }
+                };
+            }
+            DeskEvent::RequestFinished { request, .. } => {
+                let granted = self.requests.get_mut(request).ok_or_else(|| corrupt("finish of no request"))?;
+                granted.finished = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn assignment(&mut self, package: &PackageId) -> Result<&mut Assignment, Corrupt> {
+        self.assignments.get_mut(package).ok_or_else(|| corrupt(format!("there is no package {package}")))
+    }
+
+    fn offer(&mut self, offer: &OfferId) -> Result<&mut Offer, Corrupt> {
+        self.offers.get_mut(offer).ok_or_else(|| corrupt(format!("there is no offer {offer}")))
+    }
+
+    fn engagement(&mut self, offer: &OfferId) -> Result<&mut Engagement, Corrupt> {
+        let OfferState::Engaged(engagement) = &mut self.offer(offer)?.state else {
+            return Err(corrupt(format!("{offer} is no engagement")));
+        };
+        Ok(engagement)
+    }
+
+    fn usage_of(&mut self, offer: &OfferId) -> Result<&mut Usage, Corrupt> {
+        let offer = self.offer(offer)?;
+        let key = (offer.provider.clone(), offer.contract.clone());
+        self.usage.get_mut(&key).ok_or_else(|| corrupt("an offer with nothing in the ledger"))
+    }
+
+    /// Gives back what a pending offer took.
+    fn end_pending(&mut self, id: &OfferId, state: OfferState) -> Result<&Offer, Corrupt> {
+        let offer = self.offer(id)?;
+        let takes = offer.takes;
+        let OfferState::Pending { .. } = std::mem::replace(&mut offer.state, state) else {
+            return Err(corrupt(format!("{id} was not pending")));
+        };
+        self.active.remove(id);
+        let usage = self.usage_of(id)?;
+        usage.teams = usage.teams.checked_sub(takes.teams).ok_or_else(|| corrupt("teams below zero"))?;
+        usage.onsite_teams = usage.onsite_teams.checked_sub(takes.onsite).ok_or_else(|| corrupt("teams below zero"))?;
+        usage.days_held = usage.days_held.checked_sub(takes.days).ok_or_else(|| corrupt("days below zero"))?;
+        Ok(self.offer(id)?)
+    }
+
+    fn end_tried(&mut self, id: &OfferId, state: OfferState) -> Result<(), Corrupt> {
+        let offer = self.end_pending(id, state)?;
+        let (package, provider) = (offer.package.clone(), offer.provider.clone());
+        self.assignment(&package)?.tried.insert(provider);
+        self.wait_if_alone(id)
+    }
+
+    /// The package of an offer that ended waits again if that was its last.
+    fn wait_if_alone(&mut self, id: &OfferId) -> Result<(), Corrupt> {
+        let package = self.offer(id)?.package.clone();
+        let withdrawn = self.assignments.get(&package).is_some_and(|a| self.withdrawn.contains(&a.request));
+        let standing = &mut self.assignment(&package)?.standing;
+        if let Standing::Offered(offers) = standing {
+            offers.remove(id);
+            if offers.is_empty() {
+                *standing = if withdrawn { Standing::Withdrawn } else { Standing::Waiting { escalated: false } };
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves reported days from reserved to used.
+    fn use_days(&mut self, id: &OfferId, days_used: u32) -> Result<(), Corrupt> {
+        let engagement = self.engagement(id)?;
+        let more = days_used.checked_sub(engagement.days_used).ok_or_else(|| corrupt("days used went down"))?;
+        let left = engagement.days_reserved.checked_sub(more).ok_or_else(|| corrupt("more days used than reserved"))?;
+        (engagement.days_used, engagement.days_reserved) = (days_used, left);
+        let usage = self.usage_of(id)?;
+        usage.days_reserved = usage.days_reserved.checked_sub(more).ok_or_else(|| corrupt("days below zero"))?;
+        usage.days_used = usage.days_used.saturating_add(more);
+        Ok(())
+    }
+
+    /// Ends an engagement: days not used go back, teams are free.
+    fn end_engaged(&mut self, id: &OfferId, days_used: u32, state: OfferState) -> Result<PackageId, Corrupt> {
+        self.use_days(id, days_used)?;
+        let returned = self.engagement(id)?.days_reserved;
+        let offer = self.offer(id)?;
+        let (takes, package) = (offer.takes, offer.package.clone());
+        offer.state = state;
+        self.active.remove(id);
+        let usage = self.usage_of(id)?;
+        usage.teams = usage.teams.checked_sub(takes.teams).ok_or_else(|| corrupt("teams below zero"))?;
+        usage.onsite_teams = usage.onsite_teams.checked_sub(takes.onsite).ok_or_else(|| corrupt("teams below zero"))?;
+        usage.days_reserved = usage.days_reserved.checked_sub(returned).ok_or_else(|| corrupt("days below zero"))?;
+        Ok(package)
+    }
+}
