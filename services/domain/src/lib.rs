@@ -28,6 +28,8 @@ pub mod eligibility {
     pub mod terms;
 
     #[cfg(test)]
+    mod assessment_table;
+    #[cfg(test)]
     mod scenarios;
 }
 /// Matching, offers and engagements.

@@ -45,13 +45,13 @@ impl Policy {
     pub fn violations(&self) -> Vec<FieldViolation> {
         let mut found = Vec::new();
         within("duration", self.duration, DURATION, &mut found);
-        for stands in self.offer_stands {
-            within("offer_stands", stands, OFFER_STANDS, &mut found);
+        for (index, stands) in self.offer_stands.into_iter().enumerate() {
+            within(&format!("offer_stands[{index}]"), stands, OFFER_STANDS, &mut found);
         }
         let [least, most] = OFFER_WIDTH;
-        for width in self.offer_width {
+        for (index, width) in self.offer_width.into_iter().enumerate() {
             if width < least || width > most {
-                found.push(out_of_bounds("offer_width", &width, &least, &most));
+                found.push(out_of_bounds(&format!("offer_width[{index}]"), &width, &least, &most));
             }
         }
         within("mobilise_grace", self.mobilise_grace, [Duration::ZERO, MOBILISE_GRACE_MAX], &mut found);
@@ -59,7 +59,7 @@ impl Policy {
     }
 }
 
-fn within(field: &'static str, value: Duration, [least, most]: [Duration; 2], found: &mut Vec<FieldViolation>) {
+fn within(field: &str, value: Duration, [least, most]: [Duration; 2], found: &mut Vec<FieldViolation>) {
     if value < least || value > most {
         found.push(out_of_bounds(field, &span(value), &span(least), &span(most)));
     }
@@ -257,5 +257,149 @@ impl From<Rejection> for Refusal {
             }
         };
         Self { reason, kind, rule, says, way_out, fields }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::Actor;
+
+    const START: Timestamp = Timestamp::from_millis(1_000_000);
+
+    fn by(role: Role, name: &str, at: Timestamp) -> Received {
+        Received { at, by: Actor { role, principal: PrincipalId::parse(name).unwrap() } }
+    }
+
+    fn anna() -> Received {
+        by(Role::Officer, "anna", START)
+    }
+
+    fn second() -> Policy {
+        Policy { version: 2, grants: true, ..Policy::built_in() }
+    }
+
+    /// Decides, takes the events in, and gives their names or the refusal's reason.
+    fn step(state: &mut State, command: Command, received: &Received) -> &'static str {
+        match Policy::decide(state, command, received) {
+            Err(rejection) => Refusal::from(rejection).reason,
+            Ok(events) => {
+                events.iter().for_each(|event| Policy::evolve(state, event).unwrap());
+                match events.as_slice() {
+                    [] => "-",
+                    [Event::Proposed { .. }] => "proposed",
+                    [Event::PutInForce { .. }] => "put in force",
+                    more => panic!("{more:?}"),
+                }
+            }
+        }
+    }
+
+    fn proposed() -> State {
+        let mut state = State::default();
+        assert_eq!(step(&mut state, Command::Propose(second()), &anna()), "proposed");
+        state
+    }
+
+    #[test]
+    fn version_1_is_in_force_from_the_start_and_decides_nothing() {
+        let built_in = State::default().in_force().clone();
+        assert_eq!((built_in.version, built_in.grants, built_in.refuses), (1, false, false));
+        assert_eq!(built_in.violations(), []);
+    }
+
+    #[test]
+    fn two_persons_put_a_policy_in_force() {
+        let mut state = proposed();
+        assert_eq!(state.in_force().version, 1, "nothing acts on a proposal");
+        let bert = by(Role::Commission, "bert", START);
+        assert_eq!(step(&mut state, Command::Approve(second()), &bert), "put in force");
+        assert_eq!(state.in_force(), &second());
+    }
+
+    #[test]
+    fn every_cell_is_answered() {
+        let lapses = START.plus(PROPOSAL_STANDS);
+        let in_time = Timestamp::from_millis(lapses.millis().saturating_sub(1));
+        let officer = |name, at| by(Role::Officer, name, at);
+        let third = Policy { version: 3, ..second() };
+        let other = Policy { refuses: true, ..second() };
+        let mut in_force = proposed();
+        step(&mut in_force, Command::Approve(second()), &officer("bert", START));
+        let table = [
+            (State::default(), Command::Propose(second()), anna(), "proposed"),
+            (State::default(), Command::Propose(Policy::built_in()), anna(), "WRONG_VERSION"),
+            (State::default(), Command::Propose(third.clone()), anna(), "WRONG_VERSION"),
+            (State::default(), Command::Approve(second()), anna(), "NO_PROPOSAL"),
+            (State::default(), Command::Approve(Policy::built_in()), anna(), "-"),
+            (proposed(), Command::Propose(second()), anna(), "-"),
+            (proposed(), Command::Propose(second()), officer("anna", lapses), "proposed"),
+            (proposed(), Command::Propose(second()), officer("bert", START), "proposed"),
+            (proposed(), Command::Propose(other.clone()), anna(), "proposed"),
+            (proposed(), Command::Approve(second()), anna(), "SAME_PERSON"),
+            (proposed(), Command::Approve(other), officer("bert", START), "NO_PROPOSAL"),
+            (proposed(), Command::Approve(second()), officer("bert", in_time), "put in force"),
+            (proposed(), Command::Approve(second()), officer("bert", lapses), "NO_PROPOSAL"),
+            (in_force.clone(), Command::Propose(third), anna(), "proposed"),
+            (in_force.clone(), Command::Propose(second()), anna(), "WRONG_VERSION"),
+            (in_force, Command::Approve(second()), officer("bert", lapses), "-"),
+        ];
+        for (line, (mut state, command, received, expected)) in table.into_iter().enumerate() {
+            assert_eq!(step(&mut state, command, &received), expected, "line {line}");
+        }
+    }
+
+    #[test]
+    fn only_officers_and_the_commission_speak() {
+        use Role::{Auditor, Authority, Commission, Hospital, Officer, Operator, Provider, Spoc, System};
+        for role in [Auditor, Authority, Commission, Hospital, Officer, Operator, Provider, Spoc, System] {
+            let answer = step(&mut State::default(), Command::Propose(second()), &by(role, "anna", START));
+            let expected = if matches!(role, Officer | Commission) { "proposed" } else { "NOT_ENTITLED" };
+            assert_eq!(answer, expected, "{role:?}");
+        }
+    }
+
+    #[test]
+    fn values_out_of_bounds_are_all_named() {
+        let policy = Policy {
+            duration: Duration::from_hours(1),
+            offer_stands: [Duration::ZERO, Duration::from_hours(1), Duration::from_hours(2), Duration::from_hours(25)],
+            offer_width: [0, 1, 10, 11],
+            mobilise_grace: Duration::from_hours(73),
+            ..second()
+        };
+        let refusal = Refusal::from(Policy::decide(&State::default(), Command::Propose(policy), &anna()).unwrap_err());
+        assert_eq!(refusal.reason, "POLICY_OUT_OF_BOUNDS");
+        let fields: Vec<_> = refusal.fields.iter().map(|v| format!("{} {}", v.field, v.says)).collect();
+        assert_eq!(
+            fields,
+            [
+                "policy.duration is 1 h, and may be 1 day to 180 days",
+                "policy.offer_stands[0] is 0 min, and may be 1 min to 1 day",
+                "policy.offer_stands[3] is 25 h, and may be 1 min to 1 day",
+                "policy.offer_width[0] is 0, and may be 1 to 10",
+                "policy.offer_width[3] is 11, and may be 1 to 10",
+                "policy.mobilise_grace is 73 h, and may be 0 min to 3 days",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_policy_in_force_that_was_never_proposed_is_an_impossible_history() {
+        let by = || PrincipalId::parse("anna").unwrap();
+        let event = Event::PutInForce { policy: second(), proposed_by: by(), approved_by: by() };
+        assert!(Policy::evolve(&mut State::default(), &event).is_err());
+        assert!(
+            Policy::evolve(
+                &mut State::Proposed {
+                    in_force: Policy::built_in(),
+                    policy: Policy { refuses: true, ..second() },
+                    by: by(),
+                    lapses_at: START
+                },
+                &event
+            )
+            .is_err()
+        );
     }
 }

@@ -126,10 +126,151 @@ pub fn within_cap(duration: Duration, days: u32) -> bool {
 /// A length of time for people: whole days if it is, else hours and minutes.
 pub fn span(duration: Duration) -> String {
     let minutes = duration.as_secs() / 60;
-    match (minutes / (24 * 60), minutes % (24 * 60) / 60, minutes % 60) {
-        (1, 0, 0) => "1 day".to_owned(),
-        (days, 0, 0) if days > 0 => format!("{days} days"),
-        (days, hours, 0) => format!("{} h", days.saturating_mul(24).saturating_add(hours)),
-        (days, hours, minutes) => format!("{} h {minutes} min", days.saturating_mul(24).saturating_add(hours)),
+    match (minutes / 60, minutes % 60) {
+        (24, 0) => "1 day".to_owned(),
+        (hours, 0) if hours > 0 && hours % 24 == 0 => format!("{} days", hours / 24),
+        (0, minutes) => format!("{minutes} min"),
+        (hours, 0) => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eligibility::scenarios::{rouen, services};
+
+    fn asked() -> Terms {
+        let case = rouen();
+        requested(&case.facts.needs, &case.policy)
+    }
+
+    fn cut(what: &str) -> Cut {
+        Cut { what: what.to_owned(), reason: "the Reserve has no more".to_owned() }
+    }
+
+    /// What is wrong with granting a part of Rouen's request, as one text; empty if nothing is.
+    fn part(change: impl FnOnce(&mut Terms), cuts: &[Cut]) -> String {
+        let mut terms = asked();
+        change(&mut terms);
+        sentences(&mismatches(&asked(), Outcome::PartlyGranted, Some(&terms), cuts))
+    }
+
+    #[test]
+    fn the_policy_says_how_long_when_the_request_does_not() {
+        let mut case = rouen();
+        assert_eq!(asked().duration, Duration::from_hours(30 * 24));
+        case.facts.needs.duration = Some(Duration::from_hours(24));
+        assert_eq!(requested(&case.facts.needs, &case.policy).duration, Duration::from_hours(24));
+    }
+
+    #[test]
+    fn granted_is_all_and_nothing_else() {
+        assert_eq!(mismatches(&asked(), Outcome::Granted, Some(&asked()), &[]), []);
+        let less = Terms { person_days: 89, ..asked() };
+        for terms in [None, Some(&less)] {
+            let wrong = sentences(&mismatches(&asked(), Outcome::Granted, terms, &[]));
+            assert!(wrong.contains("terms must be all that was requested"), "{wrong}");
+        }
+        let wrong = sentences(&mismatches(&asked(), Outcome::Granted, Some(&asked()), &[cut("person_days")]));
+        assert!(wrong.contains("cuts must be empty"), "{wrong}");
+    }
+
+    #[test]
+    fn refused_is_nothing() {
+        assert_eq!(mismatches(&asked(), Outcome::Refused, None, &[]), []);
+        let wrong = mismatches(&asked(), Outcome::Refused, Some(&asked()), &[cut("person_days")]);
+        assert_eq!(wrong.iter().map(|v| v.field.as_str()).collect::<Vec<_>>(), ["terms", "cuts"]);
+    }
+
+    #[test]
+    fn a_part_has_a_reason_for_every_cut() {
+        assert_eq!(part(|t| t.person_days = 40, &[cut("person_days")]), "");
+        assert_eq!(part(|t| t.remote_teams = 0, &[cut("remote_teams")]), "");
+        let all_cut = |t: &mut Terms| {
+            t.services = services(&["isim.forensics"]);
+            t.remote_teams = 0;
+            t.onsite_teams = 1;
+            t.person_days = 10;
+            t.duration = Duration::from_hours(48);
+        };
+        let cuts = [
+            "isim.mitigation-recovery",
+            "x.directory-recovery",
+            "x.clinical-systems",
+            "remote_teams",
+            "onsite_teams",
+            "person_days",
+            "duration",
+        ]
+        .map(cut);
+        assert_eq!(part(all_cut, &cuts), "");
+        for missing in 0..cuts.len() {
+            let mut fewer = cuts.to_vec();
+            let left_out = fewer.remove(missing).what;
+            let wrong = part(all_cut, &fewer);
+            assert!(wrong.starts_with(&format!("cuts do not name '{left_out}', which is less")), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_a_part_is_named() {
+        type Change = fn(&mut Terms);
+        let table: [(Change, &[Cut], &str); 12] = [
+            (|_| {}, &[], "terms hold all that was requested"),
+            (|t| t.person_days = 91, &[], "terms.person_days is more than requested"),
+            (|t| t.remote_teams = 2, &[], "terms.remote_teams is more than requested"),
+            (|t| t.onsite_teams = 3, &[], "terms.onsite_teams is more than requested"),
+            (|t| t.duration = Duration::from_hours(31 * 24), &[], "terms.duration is more than requested"),
+            (|t| t.services.extend(services(&["x.leak-monitoring"])), &[], "hold x.leak-monitoring, which was not"),
+            (|t| t.services.clear(), &[], "terms.services must hold at least one service"),
+            (
+                |t| {
+                    t.remote_teams = 0;
+                    t.onsite_teams = 0;
+                },
+                &[],
+                "terms.remote_teams must be at least one, or on-site teams",
+            ),
+            (|t| t.person_days = 0, &[], "terms.person_days must be at least 1"),
+            (|t| t.duration = Duration::ZERO, &[], "terms.duration must be some time"),
+            (
+                |t| t.person_days = 40,
+                &[Cut { what: String::new(), reason: String::new() }],
+                "cuts name '', which was not",
+            ),
+            (|t| t.person_days = 40, &[], "cuts do not name 'person_days'"),
+        ];
+        for (change, cuts, expected) in table {
+            let wrong = part(change, cuts);
+            assert!(wrong.contains(expected), "{expected}: {wrong}");
+        }
+        let twice = part(|t| t.person_days = 40, &[cut("person_days"), cut("person_days")]);
+        assert!(twice.contains("cuts name 'person_days' twice"), "{twice}");
+        let blank = Cut { what: "person_days".to_owned(), reason: " ".to_owned() };
+        let blank = part(|t| t.person_days = 40, &[blank]);
+        assert!(blank.contains("cuts give no reason for 'person_days'"), "{blank}");
+        assert!(!mismatches(&asked(), Outcome::PartlyGranted, None, &[]).is_empty());
+    }
+
+    #[test]
+    fn a_cap_counts_whole_days() {
+        let days_75 = Duration::from_hours(75 * 24);
+        assert!(within_cap(days_75, 75));
+        assert!(!within_cap(days_75.saturating_add(Duration::from_millis(1)), 75));
+    }
+
+    #[test]
+    fn lengths_of_time_read_well() {
+        for (minutes, text) in [
+            (30 * 24 * 60, "30 days"),
+            (24 * 60, "1 day"),
+            (25 * 60, "25 h"),
+            (90, "1 h 30 min"),
+            (30, "30 min"),
+            (0, "0 min"),
+        ] {
+            assert_eq!(span(Duration::from_mins(minutes)), text);
+        }
     }
 }
