@@ -185,6 +185,25 @@ pub struct Refusal {
     pub says: String,
     /// What to do instead.
     pub way_out: &'static str,
+    /// Every field that is wrong; empty when no field is to blame.
+    pub fields: Vec<FieldViolation>,
+}
+
+/// What is wrong with one field of a command; read aloud it is a sentence: field, what is wrong, rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldViolation {
+    /// The field's path in the command, e.g. `facts.needs.services`.
+    pub field: String,
+    /// The article or house rule behind it.
+    pub rule: &'static str,
+    /// What is wrong with it, e.g. `is blank`.
+    pub says: String,
+}
+
+impl fmt::Display for FieldViolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} ({})", self.field, self.says, self.rule)
+    }
 }
 
 /// A history that no sequence of decisions could have written. It is ours to mend, never the caller's.

@@ -2,6 +2,7 @@
 //! command, ids arrive in it, and the same history always gives the same answer.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::float_arithmetic))]
 
+pub mod clocks;
 pub mod codes;
 pub mod event;
 pub mod kernel;
@@ -16,9 +17,20 @@ pub mod intake {
 }
 /// Judging and ranking requests.
 pub mod eligibility {
+    pub mod assessment;
+    pub mod bands;
+    mod conditions;
     pub mod events;
+    pub mod explain;
+    pub mod gates;
     pub mod policy;
     pub mod priority;
+    pub mod terms;
+
+    #[cfg(test)]
+    mod assessment_table;
+    #[cfg(test)]
+    mod scenarios;
 }
 /// Matching, offers and engagements.
 pub mod dispatch {

@@ -168,6 +168,6 @@ impl From<Rejection> for Refusal {
                 "call whoever runs Muster: the desk has stopped and nothing was written",
             ),
         };
-        Refusal { reason, kind, rule, says, way_out }
+        Refusal { reason, kind, rule, says, way_out, fields: Vec::new() }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
         events::{Candidate, DeskEvent, Fit, RescindReason, Rule, Standing as Verdict},
         matching::{Job, Matching, Slots},
     },
-    eligibility::{events::PriorityKey, priority::rank_name},
+    eligibility::{events::PriorityKey, priority::Priority},
     kernel::{ContractId, OfferId, PackageId, ProviderId, Timestamp},
 };
 
@@ -252,7 +252,7 @@ impl<'a> Round<'a> {
             .collect();
         ranked.sort_by_key(|(key, id, _)| (*key, *id));
         for (key, package, mut places) in ranked {
-            let width = self.desk.policy.offer_width.get(rank_name(&key.bands).index()).copied().unwrap_or(1);
+            let width = self.desk.policy.offer_width_for(Priority::of(&key.bands));
             let takes = self.takes(package);
             while places.len() < usize::try_from(width).unwrap_or(1) && offers_in(events) < OFFERS_PER_COMMIT_MAX {
                 let options = self.options(package).into_iter();
@@ -269,14 +269,14 @@ impl<'a> Round<'a> {
     fn offered(&self, package: &PackageId, place: usize, extra: bool, so_far: &[DeskEvent]) -> Option<DeskEvent> {
         let Place { id: provider, contract, .. } = self.places.get(place)?;
         let granted = self.desk.requests.get(&self.desk.assignments.get(package)?.request)?;
-        let stands = self.desk.policy.offer_stands.get(rank_name(&granted.key.bands).index())?;
+        let stands = self.desk.policy.offer_stands_for(Priority::of(&granted.key.bands));
         let number = self.desk.offers_made.saturating_add(u64::try_from(offers_in(so_far)).ok()?).saturating_add(1);
         Some(DeskEvent::Offered {
             offer: OfferId::parse(&format!("o-{number}")).ok()?,
             package: package.clone(),
             provider: (*provider).clone(),
             contract: contract.clone(),
-            expires_at: self.at.plus(*stands),
+            expires_at: self.at.plus(stands),
             extra,
             considered: self.considered(package),
         })

@@ -113,11 +113,9 @@ fn decline(n: u32, id: &str) -> Command {
 
 /// Offer, package, provider of each offer made.
 fn offers(events: &[DeskEvent]) -> Vec<(String, String, String)> {
-    let made = events.iter().filter_map(|event| match event {
-        DeskEvent::Offered { offer, package, provider, .. } => {
-            Some((offer.to_string(), package.to_string(), provider.to_string()))
-        }
-        _ => None,
+    let made = events.iter().filter_map(|event| {
+        let DeskEvent::Offered { offer, package, provider, .. } = event else { return None };
+        Some((offer.to_string(), package.to_string(), provider.to_string()))
     });
     made.collect()
 }
