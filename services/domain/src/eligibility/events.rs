@@ -6,7 +6,7 @@ use crate::{
     codes::{Country, Language, ServiceId, Tlp, UnknownCode, code_list},
     intake::events::{Emergency, Entity, Facts, Route, Spillover},
     kernel::{HospitalId, PrincipalId, RequestId, Timestamp},
-    registry::events::{Annex, Category},
+    registry::events::{Annex, Category, CouncilAct, Size},
 };
 
 code_list! {
@@ -196,6 +196,8 @@ pub enum Finding {
     Annex(Annex),
     /// The entity's category.
     Category(Category),
+    /// The entity's size.
+    Size(Size),
     /// The spillover risk.
     Spillover(Spillover),
     /// A criterion does not bear on this request: it gets the neutral band.
@@ -214,11 +216,13 @@ pub enum AssessmentEvent {
         /// For which hospital.
         hospital: HospitalId,
         /// What was declared.
-        facts: Facts,
+        facts: Box<Facts>,
         /// The Council act that opens the Reserve, for a third country.
-        council_act: Option<String>,
-        /// The policy's version.
-        policy: u32,
+        council_act: Option<CouncilAct>,
+        /// The policy it was judged under; a finding is judged under the same.
+        policy: Policy,
+        /// Whether the realm is live.
+        live: bool,
         /// The gates' answers.
         gates: Vec<GateResult>,
         /// The bands, (a) to (e).
