@@ -7,7 +7,7 @@ use super::keep::*;
 
 events! { AssessmentEvent {
     "eligibility.assessment.assessed" 1 => Assessed {
-        submitted_at: submitted_at_unix_ms, route, hospital, facts, council_act, policy, gates, bands, key,
+        submitted_at: submitted_at_unix_ms, route, hospital, facts, council_act, policy, live, gates, bands, key,
     } in AssessmentAssessed;
     "eligibility.assessment.resolved" 1 => Resolved { finding, reason, gates, bands, key } in AssessmentResolved;
     "eligibility.assessment.escalated" 1 => Escalated { level } in AssessmentEscalated;
@@ -40,7 +40,7 @@ messages! {
 }
 
 one_of! { Finding in finding {
-    Emergency, HospitalsAffected, RecordsUnavailable, ServicesRestored, DataBreach, Annex, Category, Spillover, NotRelevant;
+    Emergency, HospitalsAffected, RecordsUnavailable, ServicesRestored, DataBreach, Annex, Category, Size, Spillover, NotRelevant;
 }}
 
 kept_as_text!(Basis, Criterion, Gate, Level, Outcome, Verdict);

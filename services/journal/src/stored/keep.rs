@@ -146,6 +146,16 @@ impl Keep<Vec<u8>> for Uuid {
     }
 }
 
+impl<T: Keep<K>, K> Keep<K> for Box<T> {
+    fn keep(&self) -> K {
+        T::keep(self)
+    }
+
+    fn recall(kept: K) -> Result<Self, Undecodable> {
+        T::recall(kept).map(Self::new)
+    }
+}
+
 impl<T: Keep<K>, K> Keep<Option<K>> for Option<T> {
     fn keep(&self) -> Option<K> {
         self.as_ref().map(T::keep)
