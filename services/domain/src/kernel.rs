@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use crate::codes::{UnknownCode, code_list};
+
 /// A moment in UTC, in whole milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
@@ -116,27 +118,28 @@ ids! {
     PrincipalId = "principal id";
 }
 
-/// What a principal acts as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// An entity affected.
-    Hospital,
-    /// A Reserve user (Reg. (EU) 2025/38 Art 14(3)).
-    Authority,
-    /// A single point of contact: it transmits (Art 15(3)).
-    Spoc,
-    /// ENISA as contracting authority (Art 14(5)).
-    Officer,
-    /// The Commission (Art 14(4), 19(10)).
-    Commission,
-    /// A trusted provider.
-    Provider,
-    /// Reads all, changes nothing.
-    Auditor,
-    /// Runs Muster; registers, but never decides.
-    Operator,
-    /// Muster itself, acting on an event or a deadline under a policy in force.
-    System,
+code_list! {
+    /// What a principal acts as.
+    Role, "roles" {
+        /// An entity affected.
+        Hospital = "hospital",
+        /// A Reserve user (Reg. (EU) 2025/38 Art 14(3)).
+        Authority = "authority",
+        /// A single point of contact: it transmits (Art 15(3)).
+        Spoc = "spoc",
+        /// ENISA as contracting authority (Art 14(5)).
+        Officer = "officer",
+        /// The Commission (Art 14(4), 19(10)).
+        Commission = "commission",
+        /// A trusted provider.
+        Provider = "provider",
+        /// Reads all, changes nothing.
+        Auditor = "auditor",
+        /// Runs Muster; registers, but never decides.
+        Operator = "operator",
+        /// Muster itself, acting on an event or a deadline under a policy in force.
+        System = "system",
+    }
 }
 
 /// Who gave a command.
