@@ -173,6 +173,10 @@ pub enum RefusalKind {
     Precondition,
     /// The caller may not do it.
     Denied,
+    /// It cannot be done or known just now; the same again may succeed.
+    Unavailable,
+    /// The log itself is at fault: whoever runs Muster must act.
+    Broken,
 }
 
 /// A refusal in words: what a user reads.

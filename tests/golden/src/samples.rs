@@ -179,9 +179,11 @@ samples! {
             note: text("both teams are out since noon"),
         }
         Expired { offer: offer_id("r-7f3a-p1-o2") }
-        Rescinded { offer: offer_id("r-7f3a-p1-o2"), reason: RescindReason::HigherPriority }
+        Rescinded { offer: offer_id("r-7f3a-p1-o2"), reason: RescindReason::HigherPriority, note: text("") }
         Lost { offer: offer_id("r-7f3a-p1-o2") }
         Escalated { package: package_id("r-7f3a-p1"), considered: considered() }
+        Reopened { package: package_id("r-7f3a-p1"), note: text("the duty officers of both firms were called") }
+        GivenUp { package: package_id("r-7f3a-p1"), note: text("the hospital runs on its own again") }
         StageReached { offer: offer_id("r-7f3a-p1-o1"), stage: Stage::OnTask }
         DaysReported { offer: offer_id("r-7f3a-p1-o1"), days_used: 12 }
         Extended { offer: offer_id("r-7f3a-p1-o1"), ends_at: at(960), person_days: 20 }

@@ -157,7 +157,7 @@ pub fn requirement() -> NationalRequirement {
     NationalRequirement {
         member_state: country("FR"),
         certificates_any_of: each(plain, &["a second qualification", "national incident response qualification (FR)"]),
-        certificates_for_essential_only: true,
+        essential_only: true,
         eu_control: true,
         clearance: false,
     }
@@ -357,17 +357,14 @@ pub fn considered() -> Vec<Candidate> {
         provider: provider_id(provider),
         standing: Standing::Fits(Fit { start_minutes, languages_missing: 0, health_gap: 89, load_percent: 25, draw }),
     };
-    let dropped = |provider, rule, because| Candidate {
-        provider: provider_id(provider),
-        standing: Standing::Dropped { rule, because: text(because) },
-    };
+    let dropped = |provider, rule| Candidate { provider: provider_id(provider), standing: Standing::Dropped(rule) };
     vec![
         fits("halden-quay", 360, 2_914_107_661),
         fits("mistral-seven", 480, 17_203_554),
-        dropped("nordlys-watch", Rule::MemberState, "it does not deliver in FR"),
-        dropped("kiefer-und-wall", Rule::Services, "not in the Reserve for x.clinical-systems"),
-        dropped("porto-alto", Rule::Language, "none of its people speaks fr"),
-        dropped("tatra-shield", Rule::FreeCapacity, "no on-site team is free"),
-        dropped("lagan-response", Rule::EuControl, "FR asks for control from the Union; it is controlled from GB"),
+        dropped("nordlys-watch", Rule::MemberState),
+        dropped("kiefer-und-wall", Rule::Services),
+        dropped("porto-alto", Rule::Language),
+        dropped("tatra-shield", Rule::FreeCapacity),
+        dropped("lagan-response", Rule::EuControl),
     ]
 }

@@ -99,6 +99,8 @@ pub enum Command {
     Rescind {
         /// Which.
         offer: OfferId,
+        /// Why, in words.
+        note: String,
     },
     /// An officer asks everybody again.
     Reopen {

@@ -235,6 +235,8 @@ pub enum DeskEvent {
         offer: OfferId,
         /// Why.
         reason: RescindReason,
+        /// In words, if an officer took it back.
+        note: String,
     },
     /// Another provider accepted first.
     Lost {

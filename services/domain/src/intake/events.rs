@@ -277,5 +277,7 @@ code_list! {
         Withdrawn = "withdrawn",
         /// The authority helps by itself.
         HandledNationally = "handled-nationally",
+        /// No provider could be found.
+        Unserved = "unserved",
     }
 }

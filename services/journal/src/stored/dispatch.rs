@@ -20,9 +20,11 @@ events! { DeskEvent {
         Accepted { offer, mobilise_by: mobilise_by_unix_ms, ends_at: ends_at_unix_ms } in DeskAccepted;
     "dispatch.desk.declined" 1 => Declined { offer, reason, note } in DeskDeclined;
     "dispatch.desk.expired" 1 => Expired { offer } in DeskExpired;
-    "dispatch.desk.rescinded" 1 => Rescinded { offer, reason } in DeskRescinded;
+    "dispatch.desk.rescinded" 1 => Rescinded { offer, reason, note } in DeskRescinded;
     "dispatch.desk.lost" 1 => Lost { offer } in DeskLost;
     "dispatch.desk.escalated" 1 => Escalated { package, considered } in DeskEscalated;
+    "dispatch.desk.reopened" 1 => Reopened { package, note } in DeskReopened;
+    "dispatch.desk.given-up" 1 => GivenUp { package, note } in DeskGivenUp;
     "dispatch.desk.stage-reached" 1 => StageReached { offer, stage } in DeskStageReached;
     "dispatch.desk.days-reported" 1 => DaysReported { offer, days_used } in DeskDaysReported;
     "dispatch.desk.extended" 1 => Extended { offer, ends_at: ends_at_unix_ms, person_days } in DeskExtended;
@@ -38,8 +40,7 @@ messages! {
 }
 
 one_of! { Standing in standing {
-    Fits;
-    Dropped { rule, because } in Dropped
+    Dropped, Fits;
 }}
 
 kept_as_text!(DeclineReason, ReleaseReason, RescindReason, Rule, Stage);

@@ -62,7 +62,7 @@ messages! {
     Conflict { scope, reference, reason, effect }
     Mandate { id, hospital, authority, spoc, from: from_unix_ms, until: until_unix_ms }
     NationalRequirement {
-        member_state, certificates_any_of, certificates_for_essential_only, eu_control, clearance,
+        member_state, certificates_any_of, essential_only, eu_control, clearance,
     }
     CouncilAct { country, reference, from: from_unix_ms, until: until_unix_ms, days_max }
     ServiceEntry { id, name, source }

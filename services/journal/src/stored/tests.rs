@@ -47,7 +47,7 @@ fn required() -> RequirementEvent {
     RequirementEvent::Set(NationalRequirement {
         member_state: Country::parse("FR").unwrap(),
         certificates_any_of: ["a", "b", "c"].map(str::to_owned).into(),
-        certificates_for_essential_only: false,
+        essential_only: false,
         eu_control: true,
         clearance: true,
     })

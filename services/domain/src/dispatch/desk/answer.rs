@@ -44,7 +44,7 @@ impl Desk {
                 self.open_offer(&offer, &by, at)?;
                 Ok(vec![DeskEvent::Declined { offer, reason, note }])
             }
-            Command::Rescind { offer } => self.rescind(offer, at),
+            Command::Rescind { offer, note } => self.rescind(offer, note, at),
             Command::Reopen { package, note } => self.reopen(package, note),
             Command::GiveUp { package, note } => self.give_up(package, note),
             Command::ReachStage { offer, by, stage } => self.reach_stage(offer, &by, stage),
@@ -98,8 +98,7 @@ impl Desk {
             self.broken_offers(at, |id| (*id == provider.id).then_some((&provider, suspended))).collect();
         let beyond = self.offers_beyond(&provider, &ended, at);
         ended.extend(beyond);
-        let rescinded =
-            ended.into_iter().map(|offer| DeskEvent::Rescinded { offer, reason: RescindReason::NotAdmissible });
+        let rescinded = ended.into_iter().map(|offer| taken_back(offer, RescindReason::NotAdmissible));
         let rescinded: Vec<_> = rescinded.collect();
         [DeskEvent::ProviderTaken { provider, suspended }].into_iter().chain(rescinded).collect()
     }
@@ -168,9 +167,7 @@ impl Desk {
             self.assignments.get(&offer.package).is_some_and(|assignment| assignment.request == request)
         });
         let ended = ended.filter_map(|(id, offer)| match &offer.state {
-            OfferState::Pending { .. } => {
-                Some(DeskEvent::Rescinded { offer: id.clone(), reason: RescindReason::Withdrawn })
-            }
+            OfferState::Pending { .. } => Some(taken_back(id.clone(), RescindReason::Withdrawn)),
             OfferState::Engaged(engagement) => Some(DeskEvent::Released {
                 offer: id.clone(),
                 reason: ReleaseReason::Withdrawn,
@@ -216,7 +213,7 @@ impl Desk {
         let mut events: Vec<_> = due.collect();
         let terms = |id: &ProviderId| self.providers.get(id).map(|e| (&e.provider, e.suspended));
         let broken = self.broken_offers(at, terms);
-        let broken = broken.map(|offer| DeskEvent::Rescinded { offer, reason: RescindReason::NotAdmissible });
+        let broken = broken.map(|offer| taken_back(offer, RescindReason::NotAdmissible));
         let expired = |events: &[DeskEvent], id: &OfferId| {
             events.iter().any(|event| matches!(event, DeskEvent::Expired { offer } if offer == id))
         };
@@ -296,14 +293,15 @@ impl Desk {
     }
 
     /// An officer takes back an offer; its provider may be asked again later.
-    fn rescind(&self, id: OfferId, at: Timestamp) -> Answer {
+    fn rescind(&self, id: OfferId, note: String, at: Timestamp) -> Answer {
         let offer = self.offers.get(&id).ok_or_else(|| Rejection::NoSuchOffer(id.clone()))?;
         if matches!(offer.state, OfferState::Rescinded(RescindReason::Officer)) {
             return Ok(vec![]);
         }
         let by = offer.provider.clone();
         self.open_offer(&id, &by, at)?;
-        Ok(vec![DeskEvent::Rescinded { offer: id, reason: RescindReason::Officer }])
+        not_blank(&note)?;
+        Ok(vec![DeskEvent::Rescinded { offer: id, reason: RescindReason::Officer, note }])
     }
 
     fn reopen(&self, package: PackageId, note: String) -> Answer {
@@ -378,6 +376,11 @@ impl Desk {
         }
         Ok(vec![DeskEvent::Extended { offer: id, ends_at, person_days }])
     }
+}
+
+/// The desk takes an offer back by itself.
+fn taken_back(offer: OfferId, reason: RescindReason) -> DeskEvent {
+    DeskEvent::Rescinded { offer, reason, note: String::new() }
 }
 
 fn not_blank(note: &str) -> Result<(), Rejection> {

@@ -121,7 +121,7 @@ impl Desk {
             }
             DeskEvent::Declined { offer, reason, .. } => self.end_tried(offer, OfferState::Declined(*reason))?,
             DeskEvent::Expired { offer } => self.end_tried(offer, OfferState::Expired)?,
-            DeskEvent::Rescinded { offer, reason } => {
+            DeskEvent::Rescinded { offer, reason, .. } => {
                 self.end_pending(offer, OfferState::Rescinded(*reason))?;
                 self.wait_if_alone(offer)?;
             }

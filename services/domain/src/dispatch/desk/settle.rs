@@ -216,7 +216,7 @@ impl<'a> Round<'a> {
     fn events(&self) -> Vec<DeskEvent> {
         let mut events: Vec<DeskEvent> = Vec::new();
         for (offer, reason) in &self.rescinded {
-            events.push(DeskEvent::Rescinded { offer: (*offer).clone(), reason: *reason });
+            events.push(DeskEvent::Rescinded { offer: (*offer).clone(), reason: *reason, note: String::new() });
         }
         for (package, place) in self.jobs.iter().zip(self.matching.placed()) {
             if let Some(place) = place {

@@ -124,6 +124,10 @@ fn offered(n: u32, package: &str, provider: &str) -> (String, String, String) {
     (format!("o-{n}"), package.to_owned(), provider.to_owned())
 }
 
+fn rescinded(n: u32, reason: RescindReason) -> DeskEvent {
+    DeskEvent::Rescinded { offer: offer(n), reason, note: String::new() }
+}
+
 #[test]
 fn a_grant_is_offered_in_the_same_commit() {
     let mut desk = desk(vec![Command::TakeProvider(provider("a", 1))]);
@@ -196,7 +200,7 @@ fn the_first_accept_wins_and_the_others_are_told() {
 fn a_higher_package_takes_a_pending_team_but_never_an_accepted_one() {
     let mut desk = desk(vec![Command::TakeProvider(provider("a", 1)), grant("low", 2, 1, 0)]);
     let events = desk.handle(grant("high", 4, 1, 0), &received(1)).unwrap();
-    assert!(events.contains(&DeskEvent::Rescinded { offer: offer(1), reason: RescindReason::HigherPriority }));
+    assert!(events.contains(&rescinded(1, RescindReason::HigherPriority)));
     assert_eq!(offers(&events), [offered(2, "high-p1", "a")]);
     assert_eq!(desk.handle(accept(1, "a"), &received(2)), Err(Rejection::OfferRescinded(offer(1))));
     desk.handle(accept(2, "a"), &received(2)).unwrap();
@@ -214,7 +218,7 @@ fn a_wave_extra_yields_before_any_other_offer() {
     ]);
     let extra = desk.offers[&offer(2)].provider.to_string();
     let events = desk.handle(grant("p4", 1, 1, 0), &received(1)).unwrap();
-    assert!(events.contains(&DeskEvent::Rescinded { offer: offer(2), reason: RescindReason::WaveExtra }));
+    assert!(events.contains(&rescinded(2, RescindReason::WaveExtra)));
     assert_eq!(offers(&events), [offered(3, "p4-p1", &extra)]);
 }
 
@@ -303,7 +307,7 @@ fn a_suspended_provider_gets_no_new_offer_and_keeps_its_work() {
     desk.handle(accept(1, "a"), &received(0)).unwrap();
     let suspend = Command::TakeSuspension { provider: by("a"), suspended: true };
     let events = desk.handle(suspend, &received(1)).unwrap();
-    assert!(events.contains(&DeskEvent::Rescinded { offer: offer(2), reason: RescindReason::NotAdmissible }));
+    assert!(events.contains(&rescinded(2, RescindReason::NotAdmissible)));
     assert!(matches!(events.last(), Some(DeskEvent::Escalated { .. })));
     assert!(matches!(desk.offers[&offer(1)].state, OfferState::Engaged(_)));
     let amended = Command::TakeProvider(Provider { health_references: 9, ..provider("a", 2) });
@@ -345,7 +349,7 @@ fn a_certificate_binds_the_lead_while_it_is_valid() {
     assert_eq!(desk.offers[&offer(1)].provider, by("z"));
     assert_eq!(desk.next_wake(at(0)), Some(at(10)));
     let events = desk.handle(Command::Wake, &received(10)).unwrap();
-    assert!(events.contains(&DeskEvent::Rescinded { offer: offer(1), reason: RescindReason::NotAdmissible }));
+    assert!(events.contains(&rescinded(1, RescindReason::NotAdmissible)));
 }
 
 /// What a random history is made of.

@@ -1,0 +1,431 @@
+//! The desk's writer: the one loop that decides for dispatch. It takes every fact of the realm in order, decides commands in
+//! order on its newest state, and writes one frame at a time; what is decided meanwhile leaves as the next frame, so the
+//! busier it is, the cheaper each decision. No answer leaves before the frames it rests on are in the log.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use muster_domain::{
+    dispatch::{
+        desk::{Command, Desk, DeskAggregate, OFFERS_PER_COMMIT_MAX, Rejection},
+        events::DeskEvent,
+        taking,
+    },
+    kernel::{Actor, Aggregate, PrincipalId, Received, Role, Timestamp},
+};
+use muster_journal::{
+    append::{Appended, Lost},
+    engine::{Broken, Done, Meta, Undone, entity::Entity},
+    port::{ReadError, Record, Subject},
+    stored::{self, Commit, Frame, Position},
+    subjects::id_of,
+};
+use uuid::Uuid;
+
+/// Names a caller that waits for an answer.
+pub type Ticket = u64;
+
+/// Commits in one frame at most.
+const COMMITS_MAX: usize = 256;
+/// About this many bytes in one frame; a commit is never split.
+const FRAME_BYTES: usize = 512 * 1024;
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input {
+    /// The next record of the realm.
+    Record(Record),
+    /// Somebody asks.
+    Command {
+        /// Who waits.
+        ticket: Ticket,
+        /// What is asked.
+        command: Command,
+        /// What goes with it.
+        meta: Meta,
+    },
+    /// What came of the append.
+    Appended(Result<Appended, Lost>),
+    /// What came of the check.
+    Checked(Result<u64, ReadError>),
+    /// Time has passed.
+    Look,
+}
+
+/// What to do.
+#[derive(Debug, PartialEq)]
+pub enum Output {
+    /// Append this by the one append path and tell what came of it.
+    Append {
+        /// The expected head.
+        expected: u64,
+        /// The frame's id.
+        frame: Uuid,
+        /// The stored frame.
+        bytes: Bytes,
+    },
+    /// Ask the journal for the subject's head and tell what came of it.
+    Check,
+    /// Give this answer.
+    Answer {
+        /// To whom.
+        ticket: Ticket,
+        /// The answer.
+        answer: Result<Done, Undone>,
+    },
+    /// Stop: somebody else writes the desk, or the log cannot be trusted. Whoever waits has been answered.
+    Stop(Stop),
+}
+
+/// Why a writer stops.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stop {
+    /// Another writer has taken over; load again before going on.
+    Overtaken,
+    /// The journal cannot be reached.
+    Unavailable(String),
+    /// The log cannot be trusted.
+    Broken(Broken),
+}
+
+/// An answer that waits for the log.
+#[derive(Clone, Debug, PartialEq)]
+enum Ready {
+    /// Done by the commit of its entry.
+    Here,
+    /// Done by an earlier commit of this process that has no sequence yet, or settled without a commit.
+    Known(Result<Done, Undone>),
+}
+
+/// One decision: its commit, if it caused events, and who waits for it.
+#[derive(Debug)]
+struct Entry {
+    commit: Option<Commit>,
+    weight: usize,
+    answers: Vec<(Ticket, Ready)>,
+}
+
+/// What is under way.
+#[derive(Debug)]
+struct Flight {
+    entries: Vec<Entry>,
+    frame: Uuid,
+    bytes: Bytes,
+}
+
+/// The writer's state.
+#[derive(Debug)]
+pub struct Writer {
+    subject: Subject,
+    /// The fold of every decision made, also of those not in the log yet.
+    desk: Desk,
+    head: u64,
+    hash: [u8; 32],
+    last: Option<Position>,
+    recorded_at: Timestamp,
+    taken: u64,
+    commands: BTreeMap<Uuid, ([u8; 32], Option<Position>)>,
+    queue: VecDeque<Entry>,
+    flight: Option<Flight>,
+    /// Makes ids that no other writer makes.
+    id: Uuid,
+    made: u64,
+}
+
+impl Writer {
+    /// Takes over the desk from its history. The first output appends an empty frame, so that nothing older can land; `id`
+    /// must be unique to this writer.
+    pub fn new(subject: Subject, history: &[Record], id: Uuid, now: Timestamp) -> Result<(Self, Vec<Output>), Broken> {
+        let mut entity = Entity::<DeskAggregate>::default();
+        let mut writer = Self {
+            subject,
+            desk: Desk::default(),
+            head: 0,
+            hash: [0; 32],
+            last: None,
+            recorded_at: now,
+            taken: 0,
+            commands: BTreeMap::new(),
+            queue: VecDeque::new(),
+            flight: None,
+            id,
+            made: 0,
+        };
+        for record in history {
+            entity.take(record)?;
+            writer.remember(record)?;
+        }
+        writer.desk = entity.state;
+        writer.last = entity.last;
+        let fence = writer.fly(Vec::new());
+        Ok((writer, vec![fence]))
+    }
+
+    fn remember(&mut self, record: &Record) -> Result<(), Broken> {
+        let sequence = record.sequence;
+        let frame = stored::decode(&record.bytes).map_err(|what| Broken::Undecodable { sequence, what })?;
+        for (index, commit) in (0..).zip(&frame.commits) {
+            let position = Position { sequence, index };
+            self.commands.insert(commit.command, (commit.fingerprint, Some(position)));
+            self.recorded_at = self.recorded_at.max(commit.recorded_at);
+            self.taken = self.taken.max(commit.taken.unwrap_or_default());
+        }
+        (self.head, self.hash) = (sequence, stored::hash(&record.bytes));
+        Ok(())
+    }
+
+    /// The desk as decided so far.
+    pub fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    /// The realm's record up to which every fact was taken: follow from here.
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// When `Look` has something to do.
+    pub fn next_look(&self) -> Option<Timestamp> {
+        self.desk.next_wake(self.recorded_at)
+    }
+
+    /// Takes what happened; gives what to do.
+    pub fn step(&mut self, input: Input, now: Timestamp) -> Vec<Output> {
+        let mut outputs = match input {
+            Input::Record(record) => self.read(&record, now),
+            Input::Command { ticket, command, meta } => {
+                self.decide(Some(ticket), command, meta, now);
+                Vec::new()
+            }
+            Input::Appended(Ok(Appended { sequence })) => self.landed(sequence),
+            Input::Appended(Err(lost)) => self.stop(match lost {
+                Lost::Conflict => Stop::Overtaken,
+                Lost::Unknown(why) | Lost::Unavailable(why) => Stop::Unavailable(why),
+                Lost::TooLarge { bytes, bytes_max } => {
+                    Stop::Unavailable(format!("a frame of {bytes} bytes is more than the journal's {bytes_max}"))
+                }
+                Lost::Broken(broken) => Stop::Broken(broken.into()),
+            }),
+            Input::Checked(Ok(head)) if head == self.head => self.landed(head),
+            Input::Checked(Ok(_)) => self.stop(Stop::Overtaken),
+            Input::Checked(Err(ReadError::Unavailable(why))) => self.stop(Stop::Unavailable(why)),
+            Input::Checked(Err(broken @ (ReadError::Gap { .. } | ReadError::Corrupt { .. }))) => {
+                self.stop(Stop::Broken(broken.into()))
+            }
+            Input::Look => {
+                self.look(now);
+                Vec::new()
+            }
+        };
+        outputs.extend(self.send());
+        outputs
+    }
+
+    /// A record of the realm: a fact to take in, or the desk's own.
+    fn read(&mut self, record: &Record, now: Timestamp) -> Vec<Output> {
+        if record.sequence <= self.taken {
+            return Vec::new();
+        }
+        if record.subject == self.subject {
+            let own = record.sequence <= self.head
+                || self.flight.as_ref().is_some_and(|flight| flight.frame == record.frame);
+            if !own {
+                return self.stop(Stop::Overtaken);
+            }
+            self.taken = record.sequence;
+            return Vec::new();
+        }
+        let frame = match stored::decode(&record.bytes) {
+            Ok(frame) => frame,
+            Err(what) => return self.stop(Stop::Broken(Broken::Undecodable { sequence: record.sequence, what })),
+        };
+        self.taken = record.sequence;
+        for commit in &frame.commits {
+            for (index, event) in (0_u32..).zip(&commit.events) {
+                if let Some(command) = taking::command(event, id_of(&record.subject)) {
+                    let own = Uuid::new_v5(&commit.command, format!("desk-takes-{index}").as_bytes());
+                    let meta = self.own_meta(own, now, Some(commit.command), commit.correlation);
+                    self.decide(None, command, meta, now);
+                }
+            }
+        }
+        Vec::new()
+    }
+
+    fn look(&mut self, now: Timestamp) {
+        while self.next_look().is_some_and(|due| due <= now) {
+            self.made = self.made.saturating_add(1);
+            let id = Uuid::new_v5(&self.id, format!("wake-{}", self.made).as_bytes());
+            let meta = self.own_meta(id, now, None, id);
+            if !self.decide(None, Command::Wake, meta, now) {
+                break;
+            }
+        }
+    }
+
+    fn own_meta(&self, command: Uuid, now: Timestamp, causation: Option<Uuid>, correlation: Uuid) -> Meta {
+        let by = Actor { role: Role::System, principal: PrincipalId::parse("desk").unwrap_or_default() };
+        Meta { command, fingerprint: [0; 32], received: Received { at: now, by }, causation, correlation }
+    }
+
+    /// Decides on the newest state; the answer leaves with its frame. Whether anything happened.
+    fn decide(&mut self, ticket: Option<Ticket>, command: Command, meta: Meta, now: Timestamp) -> bool {
+        if let Some((fingerprint, position)) = self.commands.get(&meta.command).copied() {
+            let known = match position {
+                _ if fingerprint != meta.fingerprint => Err(Undone::Reused(meta.command)),
+                // Its frame is under way or queued, and this answer is queued behind it.
+                position => Ok(Done { position: position.unwrap_or_default(), news: false }),
+            };
+            self.push(None, ticket, Ready::Known(known));
+            return false;
+        }
+        match self.desk.handle(command, &meta.received) {
+            Err(Rejection::Corrupt(corrupt)) => {
+                let broken = Broken::Corrupt { sequence: self.head, what: corrupt.to_string() };
+                self.push(None, ticket, Ready::Known(Err(broken.into())));
+                false
+            }
+            Err(rejection) => {
+                self.push(None, ticket, Ready::Known(Err(Undone::Refused(rejection.into()))));
+                false
+            }
+            Ok(events) if events.is_empty() => {
+                let position = self.last.unwrap_or_default();
+                self.push(None, ticket, Ready::Known(Ok(Done { position, news: false })));
+                false
+            }
+            Ok(events) => {
+                let full = events.iter().filter(|e| matches!(e, DeskEvent::Offered { .. })).count() >= OFFERS_PER_COMMIT_MAX;
+                self.commands.insert(meta.command, (meta.fingerprint, None));
+                self.recorded_at = self.recorded_at.max(now);
+                let commit = self.commit(meta, events);
+                self.push(Some(commit), ticket, Ready::Here);
+                if full {
+                    self.made = self.made.saturating_add(1);
+                    let id = Uuid::new_v5(&self.id, format!("settle-{}", self.made).as_bytes());
+                    let meta = self.own_meta(id, now, None, id);
+                    self.decide(None, Command::Wake, meta, now);
+                }
+                true
+            }
+        }
+    }
+
+    fn commit(&self, meta: Meta, events: Vec<DeskEvent>) -> Commit {
+        Commit {
+            command: meta.command,
+            fingerprint: meta.fingerprint,
+            received_at: meta.received.at,
+            recorded_at: self.recorded_at,
+            actor: meta.received.by,
+            causation: meta.causation,
+            correlation: meta.correlation,
+            policy: Some(self.desk.policy.version),
+            decided_at: None,
+            taken: Some(self.taken),
+            events: events.into_iter().map(Into::into).collect(),
+        }
+    }
+
+    fn push(&mut self, commit: Option<Commit>, ticket: Option<Ticket>, ready: Ready) {
+        let answers: Vec<_> = ticket.map(|ticket| (ticket, ready)).into_iter().collect();
+        if commit.is_some() || !answers.is_empty() {
+            let weight = commit.as_ref().map_or(0, weight);
+            self.queue.push_back(Entry { commit, weight, answers });
+        }
+    }
+
+    /// Sends the next frame if none is under way.
+    fn send(&mut self) -> Option<Output> {
+        if self.flight.is_some() || self.queue.is_empty() {
+            return None;
+        }
+        let (mut entries, mut bytes, mut commits) = (Vec::new(), 0_usize, 0_usize);
+        while let Some(entry) = self.queue.front() {
+            let more = entry.commit.is_some();
+            if more && commits > 0 && (commits >= COMMITS_MAX || bytes.saturating_add(entry.weight) > FRAME_BYTES) {
+                break;
+            }
+            (bytes, commits) = (bytes.saturating_add(entry.weight), commits.saturating_add(usize::from(more)));
+            entries.extend(self.queue.pop_front());
+        }
+        if commits == 0 {
+            self.flight = Some(Flight { entries, frame: Uuid::nil(), bytes: Bytes::new() });
+            return Some(Output::Check);
+        }
+        Some(self.fly(entries))
+    }
+
+    fn fly(&mut self, mut entries: Vec<Entry>) -> Output {
+        self.made = self.made.saturating_add(1);
+        let frame = Uuid::new_v5(&self.id, &self.made.to_be_bytes());
+        let mut commits = Vec::new();
+        for entry in &mut entries {
+            if let Some(mut commit) = entry.commit.clone() {
+                // Within a frame the record's sequence is not known yet: 0 stands for this very record.
+                let before = u32::try_from(commits.len()).unwrap_or(u32::MAX).checked_sub(1);
+                commit.decided_at = before.map(|index| Position { sequence: 0, index }).or(self.last);
+                commits.push(commit);
+            }
+        }
+        let bytes = stored::encode(&Frame { id: frame, previous: self.hash, commits });
+        self.flight = Some(Flight { entries, frame, bytes: bytes.clone() });
+        Output::Append { expected: self.head, frame, bytes }
+    }
+
+    /// What was under way is in the log, at `sequence`.
+    fn landed(&mut self, sequence: u64) -> Vec<Output> {
+        let Some(flight) = self.flight.take() else { return Vec::new() };
+        if !flight.bytes.is_empty() {
+            (self.head, self.hash) = (sequence, stored::hash(&flight.bytes));
+        }
+        let mut outputs = Vec::new();
+        let mut index = 0_u32;
+        for entry in flight.entries {
+            let position = Position { sequence, index };
+            if let Some(commit) = entry.commit {
+                self.commands.insert(commit.command, (commit.fingerprint, Some(position)));
+                self.last = Some(position);
+                index = index.saturating_add(1);
+            }
+            for (ticket, ready) in entry.answers {
+                let answer = match ready {
+                    Ready::Here => Ok(Done { position, news: true }),
+                    Ready::Known(Ok(done)) if done.position == Position::default() => {
+                        Ok(Done { position: self.last.unwrap_or_default(), ..done })
+                    }
+                    Ready::Known(known) => known,
+                };
+                outputs.push(Output::Answer { ticket, answer });
+            }
+        }
+        outputs
+    }
+
+    /// Gives up: everybody who waits may ask again, and is answered by whoever writes next.
+    fn stop(&mut self, stop: Stop) -> Vec<Output> {
+        let flown = self.flight.take().map(|flight| flight.entries).unwrap_or_default();
+        let waiting = flown.into_iter().chain(self.queue.drain(..)).flat_map(|entry| entry.answers);
+        let answer = |(ticket, _)| {
+            let undone = match &stop {
+                Stop::Overtaken | Stop::Unavailable(_) => Undone::Unsure,
+                Stop::Broken(broken) => Undone::Broken(broken.clone()),
+            };
+            Output::Answer { ticket, answer: Err(undone) }
+        };
+        let mut outputs: Vec<_> = waiting.map(answer).collect();
+        outputs.push(Output::Stop(stop));
+        outputs
+    }
+}
+
+/// About how many bytes a commit takes in its frame.
+fn weight(commit: &Commit) -> usize {
+    let event = |event: &muster_domain::event::Event| match event {
+        muster_domain::event::Event::Desk(DeskEvent::Offered { considered, .. } | DeskEvent::Escalated { considered, .. }) => {
+            considered.len().saturating_mul(48).saturating_add(200)
+        }
+        _ => 1000,
+    };
+    commit.events.iter().map(event).fold(300, usize::saturating_add)
+}
