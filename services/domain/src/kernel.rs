@@ -185,7 +185,70 @@ pub struct Refusal {
     pub says: String,
     /// What to do instead.
     pub way_out: &'static str,
+    /// Every field that is wrong; empty when no field is to blame.
+    pub fields: Vec<FieldViolation>,
 }
+
+/// What is wrong with one field of a command; read aloud it is a sentence: field, what is wrong, rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldViolation {
+    /// The field's path in the command, e.g. `facts.needs.services`.
+    pub field: String,
+    /// The article or house rule behind it.
+    pub rule: &'static str,
+    /// What is wrong with it, e.g. `is blank`.
+    pub says: String,
+}
+
+impl fmt::Display for FieldViolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} ({})", self.field, self.says, self.rule)
+    }
+}
+
+/// Declares why an aggregate refuses: one entry per rejection says all there is to say of it.
+///
+/// ```text
+/// /// What it means.
+/// Name(value: Type, ...) = Kind "STABLE_REASON", "article or house rule";
+///     "what is wrong, with {value}";
+///     "the way out";
+/// ```
+///
+/// `Kind[value]` names the `Violations` among the values, so that callers get them field by field.
+macro_rules! rejections {
+    ($(#[$doc:meta])* $name:ident {$(
+        $(#[$variant_doc:meta])*
+        $variant:ident $(($($value:ident: $type:ty),+))? = $kind:ident $([$violations:ident])? $reason:literal, $rule:expr;
+            $says:literal;
+            $way_out:literal;
+    )+}) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum $name {$(
+            $(#[$variant_doc])*
+            $variant $(($($type),+))?,
+        )+}
+
+        impl From<$name> for $crate::kernel::Refusal {
+            fn from(rejection: $name) -> Self {
+                match rejection {$(
+                    $name::$variant $(($($value),+))? => Self {
+                        reason: $reason,
+                        kind: $crate::kernel::RefusalKind::$kind,
+                        rule: $rule,
+                        says: format!($says),
+                        way_out: $way_out,
+                        fields: $crate::kernel::rejections!(@fields $($violations)?),
+                    },
+                )+}
+            }
+        }
+    };
+    (@fields) => { Vec::new() };
+    (@fields $violations:ident) => { $violations.into_fields() };
+}
+pub(crate) use rejections;
 
 /// A history that no sequence of decisions could have written. It is ours to mend, never the caller's.
 #[derive(Clone, Debug, PartialEq, Eq)]

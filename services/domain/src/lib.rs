@@ -2,17 +2,30 @@
 //! command, ids arrive in it, and the same history always gives the same answer.
 #![deny(clippy::arithmetic_side_effects, clippy::float_arithmetic)]
 
+pub mod calendar;
+pub mod check;
 pub mod codes;
 pub mod event;
 pub mod kernel;
+#[cfg(test)]
+mod testing;
 
 /// Who there is and what they may do.
 pub mod registry {
+    pub mod authority;
+    pub mod catalogue;
     pub mod events;
+    pub mod hospital;
+    pub mod mandate;
+    pub mod provider;
+    pub mod realm;
+    pub mod requirement;
+    pub mod third_country;
 }
 /// Requests for support on their way to the contracting authority.
 pub mod intake {
     pub mod events;
+    pub mod facts;
 }
 /// Judging and ranking requests.
 pub mod eligibility {

@@ -1,0 +1,564 @@
+//! A provider's record: its terms, and whether it may be offered work.
+//!
+//! ```text
+//!             ┌──────────── lapses ────────────┐
+//!             ▼                                │
+//! Enrol ─▶ trusted ── ProposeSuspension ─▶ proposed ── ApproveSuspension, by another ─▶ suspended
+//!             ▲                                                                            │
+//!             └──────────────────────────────── Reinstate ─────────────────────────────────┘
+//! ```
+
+use std::{collections::BTreeSet, time::Duration};
+
+use crate::{
+    check::Violations,
+    kernel::{Aggregate, Corrupt, PrincipalId, Received, Timestamp, rejections},
+    registry::events::{Capacity, Contract, Provider, ProviderEvent},
+};
+
+/// How long a proposed suspension waits for another person.
+pub const PROPOSAL_STANDS: Duration = Duration::from_hours(7 * 24);
+/// The most teams of one contract.
+pub const TEAMS_MAX: u32 = 1_000;
+/// The most person-days of one contract.
+pub const PERSON_DAYS_MAX: u32 = 100_000;
+/// The longest time to start that a contract may allow.
+pub const MOBILISATION_MAX: Duration = Duration::from_hours(30 * 24);
+
+/// An enrolled provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enrolment {
+    /// Its terms in force.
+    pub terms: Provider,
+    /// Whether it may be offered work.
+    pub standing: Standing,
+}
+
+/// Whether a provider may be offered work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It may; if it was suspended before, why no longer.
+    Trusted {
+        /// Why it was reinstated.
+        reinstated: Option<String>,
+    },
+    /// It may, until another person approves or the proposal lapses.
+    Proposed {
+        /// Why it should be suspended.
+        reason: String,
+        /// Who asked.
+        by: PrincipalId,
+        /// First moment at which the proposal no longer stands.
+        lapses_at: Timestamp,
+    },
+    /// It may not; running work goes on.
+    Suspended {
+        /// Why.
+        reason: String,
+        /// Who asked.
+        proposed_by: PrincipalId,
+        /// Who approved.
+        approved_by: PrincipalId,
+    },
+}
+
+/// What may be asked of a provider's record.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Take it into the Reserve, or replace its terms.
+    Enrol(Provider),
+    /// Ask that it be suspended.
+    ProposeSuspension {
+        /// Why.
+        reason: String,
+    },
+    /// Suspend it as another person proposed.
+    ApproveSuspension,
+    /// Let it be offered work again.
+    Reinstate {
+        /// Why.
+        reason: String,
+    },
+}
+
+rejections! {
+    /// Why a provider's record refuses.
+    Rejection {
+        /// Its terms are wrong.
+        Terms(violations: Violations) = Invalid[violations] "PROVIDER_INVALID", "Art 17: trusted providers";
+            "the terms cannot stand: {violations}";
+            "correct these fields and send them again; nothing was recorded";
+        /// The reason given is wrong.
+        Reason(violations: Violations) = Invalid[violations] "REASON_INVALID", "house rule D12: a decision says why";
+            "{violations}";
+            "say in a few words why";
+        /// It is not in the Reserve.
+        NotEnrolled = NotFound "PROVIDER_NOT_ENROLLED", "Art 2(17)";
+            "there is no such provider in the Reserve";
+            "check the id, or enrol the provider first";
+        /// Another proposal stands.
+        AlreadyProposed(by: PrincipalId, lapses_at: Timestamp) = Precondition "SUSPENSION_ALREADY_PROPOSED", "house rule D12: two persons";
+            "{by} has proposed its suspension; that stands until {lapses_at}";
+            "approve that proposal if you are somebody else, or wait until it lapses";
+        /// No proposal stands.
+        NoProposal = Precondition "NO_SUSPENSION_PROPOSED", "house rule D12: two persons";
+            "no proposal to suspend it stands: none was made, or it lapsed after seven days";
+            "propose the suspension; somebody else then approves it";
+        /// The proposer approves.
+        SamePerson(by: PrincipalId) = Denied "SAME_PERSON", "house rule D12: two persons";
+            "{by} proposed the suspension and cannot approve it too";
+            "ask another entitled person to approve it";
+        /// It is suspended for a reason already.
+        AlreadySuspended(reason: String) = Precondition "ALREADY_SUSPENDED", "house rule D12: two persons";
+            "it is suspended already: {reason}";
+            "nothing is left to do; reinstate it first if the reason must change";
+        /// It may be offered work.
+        NotSuspended = Precondition "NOT_SUSPENDED", "house rule D12: two persons";
+            "it is not suspended and may be offered work";
+            "nothing is left to do; a proposal that nobody approves lapses by itself";
+    }
+}
+
+type Answer = Result<Vec<ProviderEvent>, Rejection>;
+
+impl Aggregate for Provider {
+    type State = Option<Enrolment>;
+    type Command = Command;
+    type Event = ProviderEvent;
+    type Rejection = Rejection;
+
+    fn decide(state: &Option<Enrolment>, command: Command, received: &Received) -> Answer {
+        let standing = || state.as_ref().map(|enrolment| &enrolment.standing).ok_or(Rejection::NotEnrolled);
+        match command {
+            Command::Enrol(terms) => enrol(state.as_ref(), terms),
+            Command::ProposeSuspension { reason } => propose(standing()?, reason, received),
+            Command::ApproveSuspension => approve(standing()?, received),
+            Command::Reinstate { reason } => reinstate(standing()?, reason),
+        }
+    }
+
+    fn evolve(state: &mut Option<Enrolment>, event: &ProviderEvent) -> Result<(), Corrupt> {
+        let Some(enrolment) = state else {
+            let ProviderEvent::Enrolled(terms) = event else {
+                return Err(Corrupt("a provider's history begins with its enrolment".to_owned()));
+            };
+            *state = Some(Enrolment { terms: terms.clone(), standing: Standing::Trusted { reinstated: None } });
+            return Ok(());
+        };
+        let suspended = matches!(enrolment.standing, Standing::Suspended { .. });
+        let next =
+            match event {
+                ProviderEvent::Enrolled(_) => None,
+                ProviderEvent::Amended(terms) => {
+                    enrolment.terms = terms.clone();
+                    Some(enrolment.standing.clone())
+                }
+                ProviderEvent::SuspensionProposed { reason, by, lapses_at } => (!suspended)
+                    .then(|| Standing::Proposed { reason: reason.clone(), by: by.clone(), lapses_at: *lapses_at }),
+                ProviderEvent::Suspended { reason, proposed_by, approved_by } => {
+                    (!suspended).then(|| Standing::Suspended {
+                        reason: reason.clone(),
+                        proposed_by: proposed_by.clone(),
+                        approved_by: approved_by.clone(),
+                    })
+                }
+                ProviderEvent::Reinstated { reason } => {
+                    suspended.then(|| Standing::Trusted { reinstated: Some(reason.clone()) })
+                }
+            };
+        let id = &enrolment.terms.id;
+        enrolment.standing = next.ok_or_else(|| Corrupt(format!("provider {id}: {event:?} cannot come here")))?;
+        Ok(())
+    }
+}
+
+fn enrol(state: Option<&Enrolment>, terms: Provider) -> Answer {
+    check(&terms).or_refuse(Rejection::Terms)?;
+    match state {
+        None => Ok(vec![ProviderEvent::Enrolled(terms)]),
+        Some(known) if known.terms == terms => Ok(vec![]),
+        Some(_) => Ok(vec![ProviderEvent::Amended(terms)]),
+    }
+}
+
+fn propose(standing: &Standing, reason: String, received: &Received) -> Answer {
+    said(&reason)?;
+    match standing {
+        Standing::Proposed { reason: known, by, lapses_at } if received.at < *lapses_at => {
+            if *known == reason && *by == received.by.principal {
+                Ok(vec![])
+            } else {
+                Err(Rejection::AlreadyProposed(by.clone(), *lapses_at))
+            }
+        }
+        Standing::Trusted { .. } | Standing::Proposed { .. } => Ok(vec![ProviderEvent::SuspensionProposed {
+            reason,
+            by: received.by.principal.clone(),
+            lapses_at: received.at.plus(PROPOSAL_STANDS),
+        }]),
+        Standing::Suspended { reason, .. } => Err(Rejection::AlreadySuspended(reason.clone())),
+    }
+}
+
+fn approve(standing: &Standing, received: &Received) -> Answer {
+    let approver = &received.by.principal;
+    match standing {
+        Standing::Proposed { reason, by, lapses_at } if received.at < *lapses_at => {
+            if by == approver {
+                return Err(Rejection::SamePerson(by.clone()));
+            }
+            Ok(vec![ProviderEvent::Suspended {
+                reason: reason.clone(),
+                proposed_by: by.clone(),
+                approved_by: approver.clone(),
+            }])
+        }
+        Standing::Trusted { .. } | Standing::Proposed { .. } => Err(Rejection::NoProposal),
+        Standing::Suspended { approved_by, .. } if approved_by == approver => Ok(vec![]),
+        Standing::Suspended { reason, .. } => Err(Rejection::AlreadySuspended(reason.clone())),
+    }
+}
+
+fn reinstate(standing: &Standing, reason: String) -> Answer {
+    said(&reason)?;
+    match standing {
+        Standing::Suspended { .. } => Ok(vec![ProviderEvent::Reinstated { reason }]),
+        Standing::Trusted { reinstated } if reinstated.as_ref() == Some(&reason) => Ok(vec![]),
+        Standing::Trusted { .. } | Standing::Proposed { .. } => Err(Rejection::NotSuspended),
+    }
+}
+
+fn said(reason: &str) -> Result<(), Rejection> {
+    let mut wrong = Violations::none();
+    wrong.named("reason", "house rule D12", reason);
+    wrong.or_refuse(Rejection::Reason)
+}
+
+fn check(terms: &Provider) -> Violations {
+    let mut wrong = Violations::none();
+    wrong.named("provider.name", "Art 17", &terms.name);
+    wrong.require(!terms.contracts.is_empty(), "provider.contracts", "Art 2(17)", "is empty: a contract admits it");
+    wrong.entries("provider.contracts", terms.contracts.len());
+    for contract in &terms.contracts {
+        check_contract(contract, &mut wrong);
+    }
+    check_contracts_together(&terms.contracts, &mut wrong);
+    let says = "is empty: somebody must be able to talk to the people on the spot";
+    wrong.require(!terms.languages.is_empty(), "provider.languages", "Art 17(2)(i)", says);
+    wrong.entries("provider.languages", terms.languages.len());
+    wrong.entries("provider.certificates", terms.certificates.len());
+    for (i, certificate) in terms.certificates.iter().enumerate() {
+        wrong.named(format_args!("provider.certificates[{i}].name"), "Art 17(1)(a)", &certificate.name);
+    }
+    wrong.entries("provider.conflicts", terms.conflicts.len());
+    for (i, conflict) in terms.conflicts.iter().enumerate() {
+        wrong.named(format_args!("provider.conflicts[{i}].reference"), "Art 17(2)(c)", &conflict.reference);
+        wrong.line(format_args!("provider.conflicts[{i}].reason"), &conflict.reason);
+    }
+    wrong
+}
+
+fn check_contract(contract: &Contract, wrong: &mut Violations) {
+    let at = format!("provider.contracts[{}]", contract.id);
+    wrong.period(format_args!("{at}.until"), "Art 14(2)", contract.from, contract.until);
+    let says = "is empty: a contract covers at least one";
+    wrong.require(!contract.services.is_empty(), format_args!("{at}.services"), "Art 17(1)", says);
+    wrong.require(!contract.member_states.is_empty(), format_args!("{at}.member_states"), "Art 17(1)(a)", says);
+    wrong.entries(format_args!("{at}.services"), contract.services.len());
+    let Capacity { teams, onsite_teams, person_days, pre_committed_days } = contract.capacity;
+    wrong.at_most(format_args!("{at}.capacity.teams"), teams, TEAMS_MAX);
+    wrong.at_most(format_args!("{at}.capacity.person_days"), person_days, PERSON_DAYS_MAX);
+    let says = format_args!("is {onsite_teams}, more than the {teams} teams they are among");
+    wrong.require(onsite_teams <= teams, format_args!("{at}.capacity.onsite_teams"), "Art 14(2)", says);
+    let says = format_args!("is {pre_committed_days}, more than the {person_days} person-days they are part of");
+    wrong.require(
+        pre_committed_days <= person_days,
+        format_args!("{at}.capacity.pre_committed_days"),
+        "Art 14(2)",
+        says,
+    );
+    let times = contract.mobilisation;
+    for (name, time) in
+        [("remote", times.remote), ("onsite_home", times.onsite_home), ("onsite_abroad", times.onsite_abroad)]
+    {
+        let says = "is more than 30 days";
+        wrong.require(time <= MOBILISATION_MAX, format_args!("{at}.mobilisation.{name}"), "Art 17(2)(h)", says);
+    }
+}
+
+/// On any day one contract says what the provider may be asked to do: periods do not overlap.
+fn check_contracts_together(contracts: &[Contract], wrong: &mut Violations) {
+    let mut ids = BTreeSet::new();
+    for (i, one) in contracts.iter().enumerate() {
+        let says = format_args!("has two contracts named {}", one.id);
+        wrong.require(ids.insert(&one.id), "provider.contracts", "Art 14(2)", says);
+        for other in contracts.iter().skip(i).skip(1) {
+            let apart = one.until <= other.from || other.until <= one.from;
+            let says = format_args!("has overlapping periods: {} and {}", one.id, other.id);
+            wrong.require(apart, "provider.contracts", "Art 14(2)", says);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        codes::Language,
+        kernel::Role,
+        registry::events::{Certificate, Conflict, ConflictEffect, ConflictScope, Mobilisation},
+        testing::{Scenario, actor, at, country, id, services},
+    };
+
+    const NOW: &str = "2026-02-10T07:00:00Z";
+    const LAPSES: &str = "2026-02-17T07:00:00Z";
+
+    fn contract(name: &str, from: &str, until: &str) -> Contract {
+        let hours = Duration::from_hours;
+        Contract {
+            id: id!(ContractId, name),
+            from: at(from),
+            until: at(until),
+            services: services(&["isim.forensics"]),
+            member_states: BTreeSet::from([country("FR")]),
+            capacity: Capacity { teams: 4, onsite_teams: 4, person_days: 430, pre_committed_days: 430 },
+            mobilisation: Mobilisation { remote: hours(2), onsite_home: hours(6), onsite_abroad: hours(30 * 24) },
+        }
+    }
+
+    fn terms() -> Provider {
+        Provider {
+            id: id!(ProviderId, "halden-quay"),
+            name: "Halden Quay Response (fictional)".to_owned(),
+            established_in: country("FR"),
+            controlled_from: country("FR"),
+            contracts: vec![
+                contract("y2026", "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"),
+                contract("y2025", "2025-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
+            ],
+            languages: BTreeSet::from([Language::parse("fr").unwrap()]),
+            certificates: vec![Certificate { name: "ISO/IEC 27001".to_owned(), expires: None }],
+            clearances: BTreeSet::new(),
+            health_references: 11,
+            conflicts: vec![],
+        }
+    }
+
+    fn enrolled() -> ProviderEvent {
+        ProviderEvent::Enrolled(terms())
+    }
+
+    fn proposed() -> ProviderEvent {
+        let by = id!(PrincipalId, "officer-1");
+        ProviderEvent::SuspensionProposed { reason: "breached".to_owned(), by, lapses_at: at(LAPSES) }
+    }
+
+    fn suspended() -> ProviderEvent {
+        ProviderEvent::Suspended {
+            reason: "breached".to_owned(),
+            proposed_by: id!(PrincipalId, "officer-1"),
+            approved_by: id!(PrincipalId, "officer-2"),
+        }
+    }
+
+    fn reinstated() -> ProviderEvent {
+        ProviderEvent::Reinstated { reason: "audited".to_owned() }
+    }
+
+    fn propose(reason: &str) -> Command {
+        Command::ProposeSuspension { reason: reason.to_owned() }
+    }
+
+    fn reinstate(reason: &str) -> Command {
+        Command::Reinstate { reason: reason.to_owned() }
+    }
+
+    fn ask<const N: usize>(
+        history: [ProviderEvent; N],
+        command: Command,
+        who: &str,
+        moment: &str,
+    ) -> crate::testing::Answer<Provider> {
+        Scenario::given(history).when(command, actor(Role::Officer, who), at(moment))
+    }
+
+    #[test]
+    fn terms_are_enrolled_replaced_as_a_whole_and_the_same_again_is_nothing_new() {
+        let larger = Provider { health_references: 12, ..terms() };
+        ask([], Command::Enrol(terms()), "operator-1", NOW).then([enrolled()]);
+        ask([enrolled()], Command::Enrol(terms()), "operator-1", NOW).then_nothing();
+        ask([enrolled()], Command::Enrol(larger.clone()), "operator-1", NOW).then([ProviderEvent::Amended(larger)]);
+    }
+
+    #[test]
+    fn new_terms_lift_no_suspension() {
+        let larger = Provider { health_references: 12, ..terms() };
+        let scenario = ask([enrolled(), proposed(), suspended()], Command::Enrol(larger), "operator-1", NOW);
+        let scenario = scenario.then([ProviderEvent::Amended(Provider { health_references: 12, ..terms() })]);
+        let standing = scenario.state().as_ref().map(|enrolment| &enrolment.standing);
+        assert!(matches!(standing, Some(Standing::Suspended { .. })));
+    }
+
+    #[test]
+    fn two_persons_suspend_a_provider() {
+        ask([enrolled()], propose("breached"), "officer-1", NOW)
+            .then([proposed()])
+            .when(Command::ApproveSuspension, actor(Role::Officer, "officer-2"), at(NOW))
+            .then([suspended()]);
+    }
+
+    #[test]
+    fn nobody_approves_their_own_proposal_whatever_they_act_as() {
+        let same = Rejection::SamePerson(id!(PrincipalId, "officer-1"));
+        let answer = Scenario::<Provider>::given([enrolled(), proposed()]).when(
+            Command::ApproveSuspension,
+            actor(Role::Commission, "officer-1"),
+            at(NOW),
+        );
+        answer.refused(same);
+    }
+
+    #[test]
+    fn a_proposal_stands_for_seven_days() {
+        let history = || [enrolled(), proposed()];
+        let by = id!(PrincipalId, "officer-1");
+        let last = "2026-02-17T06:59:59.999Z";
+        ask(history(), Command::ApproveSuspension, "officer-2", last).then([suspended()]);
+        ask(history(), propose("another"), "officer-1", last)
+            .refused(Rejection::AlreadyProposed(by.clone(), at(LAPSES)));
+        ask(history(), propose("breached"), "officer-2", last).refused(Rejection::AlreadyProposed(by, at(LAPSES)));
+        ask(history(), Command::ApproveSuspension, "officer-2", LAPSES).refused(Rejection::NoProposal);
+        let anew = ProviderEvent::SuspensionProposed {
+            reason: "another".to_owned(),
+            by: id!(PrincipalId, "officer-2"),
+            lapses_at: at("2026-02-24T07:00:00Z"),
+        };
+        ask(history(), propose("another"), "officer-2", LAPSES).then([anew]);
+    }
+
+    #[test]
+    fn a_suspended_provider_is_reinstated_with_a_reason() {
+        let history = || [enrolled(), proposed(), suspended()];
+        ask(history(), reinstate("audited"), "officer-1", NOW).then([reinstated()]);
+        ask(history(), propose("another"), "officer-1", NOW)
+            .refused(Rejection::AlreadySuspended("breached".to_owned()));
+        ask(history(), Command::ApproveSuspension, "officer-3", NOW)
+            .refused(Rejection::AlreadySuspended("breached".to_owned()));
+    }
+
+    #[test]
+    fn only_what_was_asked_for_can_be_approved_and_only_what_is_suspended_reinstated() {
+        ask([enrolled()], Command::ApproveSuspension, "officer-2", NOW).refused(Rejection::NoProposal);
+        ask([enrolled()], reinstate("audited"), "officer-2", NOW).refused(Rejection::NotSuspended);
+        ask([enrolled(), proposed()], reinstate("audited"), "officer-2", NOW).refused(Rejection::NotSuspended);
+        let back = [enrolled(), proposed(), suspended(), reinstated()];
+        ask(back, reinstate("another"), "officer-2", NOW).refused(Rejection::NotSuspended);
+    }
+
+    #[test]
+    fn the_same_word_again_is_nothing_new() {
+        ask([enrolled(), proposed()], propose("breached"), "officer-1", NOW).then_nothing();
+        ask([enrolled(), proposed(), suspended()], Command::ApproveSuspension, "officer-2", NOW).then_nothing();
+        ask([enrolled(), proposed(), suspended(), reinstated()], reinstate("audited"), "officer-2", NOW).then_nothing();
+    }
+
+    #[test]
+    fn nothing_is_asked_of_a_stranger_and_nothing_without_a_reason() {
+        for command in [propose("breached"), Command::ApproveSuspension, reinstate("audited")] {
+            ask([], command, "officer-1", NOW).refused(Rejection::NotEnrolled);
+        }
+        for command in [propose(" "), reinstate("")] {
+            let answer = Provider::decide(
+                &Some(Enrolment { terms: terms(), standing: Standing::Trusted { reinstated: None } }),
+                command,
+                &Received { at: at(NOW), by: actor(Role::Officer, "officer-1") },
+            );
+            assert!(matches!(answer, Err(Rejection::Reason(_))), "{answer:?}");
+        }
+    }
+
+    fn wrong(change: impl FnOnce(&mut Provider)) -> Vec<String> {
+        let mut terms = terms();
+        change(&mut terms);
+        check(&terms).fields().iter().map(|v| format!("{} {}", v.field, v.says)).collect()
+    }
+
+    #[test]
+    fn contracts_follow_one_another_and_have_names_of_their_own() {
+        assert!(wrong(|_| {}).is_empty());
+        let overlap = "provider.contracts has overlapping periods: y2026 and y2025";
+        assert_eq!(wrong(|p| p.contracts[1].until = at("2026-01-01T00:00:00.001Z")), [overlap]);
+        assert_eq!(
+            wrong(|p| p.contracts[1].id = p.contracts[0].id.clone()),
+            ["provider.contracts has two contracts named y2026"]
+        );
+        assert_eq!(wrong(|p| p.contracts.clear()), ["provider.contracts is empty: a contract admits it"]);
+        assert_eq!(
+            wrong(|p| p.contracts[1].until = p.contracts[1].from),
+            [
+                "provider.contracts[y2025].until ends at 2025-01-01T00:00:00Z, not after it begins at 2025-01-01T00:00:00Z"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_contract_covers_something_somewhere_within_limits_that_hold() {
+        let fields = |change: fn(&mut Contract)| {
+            wrong(|p| change(&mut p.contracts[0]))
+                .iter()
+                .map(|line| line.split(' ').next().unwrap().replace("provider.contracts[y2026].", ""))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(fields(|c| c.services.clear()), ["services"]);
+        assert_eq!(fields(|c| c.member_states.clear()), ["member_states"]);
+        assert!(fields(|c| c.member_states = BTreeSet::from([country("MD")])).is_empty());
+        assert_eq!(fields(|c| c.capacity.onsite_teams = 5), ["capacity.onsite_teams"]);
+        assert_eq!(fields(|c| c.capacity.pre_committed_days = 431), ["capacity.pre_committed_days"]);
+        assert_eq!(fields(|c| c.capacity.teams = TEAMS_MAX + 1), ["capacity.teams"]);
+        assert_eq!(fields(|c| c.capacity.person_days = PERSON_DAYS_MAX + 1), ["capacity.person_days"]);
+        assert_eq!(
+            fields(|c| c.mobilisation.onsite_abroad += Duration::from_millis(1)),
+            ["mobilisation.onsite_abroad"]
+        );
+    }
+
+    #[test]
+    fn a_provider_speaks_and_names_its_certificates_and_conflicts() {
+        let conflict = Conflict {
+            scope: ConflictScope::Entity,
+            reference: String::new(),
+            reason: "x".repeat(201),
+            effect: ConflictEffect::Exclude,
+        };
+        let lines = wrong(|p| {
+            p.name.clear();
+            p.languages.clear();
+            p.certificates[0].name = " ".to_owned();
+            p.conflicts = vec![conflict];
+        });
+        assert_eq!(
+            lines,
+            [
+                "provider.name is blank",
+                "provider.languages is empty: somebody must be able to talk to the people on the spot",
+                "provider.certificates[0].name is blank",
+                "provider.conflicts[0].reference is blank",
+                "provider.conflicts[0].reason has 201 characters, more than 200",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_history_out_of_order_is_corrupt() {
+        for history in [
+            vec![proposed()],
+            vec![enrolled(), enrolled()],
+            vec![enrolled(), reinstated()],
+            vec![enrolled(), proposed(), suspended(), proposed()],
+        ] {
+            let mut state = None;
+            let outcome: Result<(), _> = history.iter().try_for_each(|event| Provider::evolve(&mut state, event));
+            assert!(outcome.is_err(), "{history:?}");
+        }
+    }
+}
