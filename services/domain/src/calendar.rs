@@ -9,9 +9,10 @@ pub fn months_after(from: Timestamp, months: u8) -> Timestamp {
     moment(civil(from).saturating_add(Span::new().months(months)))
 }
 
-/// The last millisecond of a period of `months` that an event begins (Reg. (EEC, Euratom) 1182/71 Art 3): the event's own
-/// day does not count, the period ends with the day of the same date, or with the month's last day if there is no such date,
-/// and a Saturday or Sunday moves it to Monday. Public holidays are not counted, so it never ends later than the law lets it.
+/// The last millisecond of a period of `months` that an event begins (Reg. (EEC, Euratom) 1182/71 Art 3): the event's
+/// own day does not count, the period ends with the day of the same date, or with the month's last day if there is no
+/// such date, and a Saturday or Sunday moves it to Monday. Public holidays are not counted: it may end sooner than the
+/// law asks, never later.
 pub fn end_of_period(event: Timestamp, months: u8) -> Timestamp {
     let same_date = civil(event).date().saturating_add(Span::new().months(months));
     let days_to_monday: u8 = match same_date.weekday() {

@@ -1,5 +1,5 @@
-//! Looking through what somebody declares. All that is wrong is told at once, each with its field and rule: nobody mends a form
-//! ten times in the worst night of their working life.
+//! Looking through what somebody declares. All that is wrong is told at once, each with its field and rule: nobody mends
+//! a form ten times in the worst night of their working life.
 
 use std::fmt;
 

@@ -210,7 +210,8 @@ impl fmt::Display for FieldViolation {
 ///
 /// ```text
 /// /// What it means.
-/// Name(value: Type, ...) = Kind "STABLE_REASON", "article or house rule";
+/// Name(value: Type, ...) = Kind "STABLE_REASON";
+///     "article or house rule";
 ///     "what is wrong, with {value}";
 ///     "the way out";
 /// ```
@@ -219,7 +220,8 @@ impl fmt::Display for FieldViolation {
 macro_rules! rejections {
     ($(#[$doc:meta])* $name:ident {$(
         $(#[$variant_doc:meta])*
-        $variant:ident $(($($value:ident: $type:ty),+))? = $kind:ident $([$violations:ident])? $reason:literal, $rule:expr;
+        $variant:ident $(($($value:ident: $type:ty),+))? = $kind:ident $([$violations:ident])? $reason:literal;
+            $rule:literal;
             $says:literal;
             $way_out:literal;
     )+}) => {
@@ -229,6 +231,11 @@ macro_rules! rejections {
             $(#[$variant_doc])*
             $variant $(($($type),+))?,
         )+}
+
+        impl $name {
+            /// Every stable reason, in the order above.
+            pub const REASONS: &[&str] = &[$($reason,)+];
+        }
 
         impl From<$name> for $crate::kernel::Refusal {
             fn from(rejection: $name) -> Self {

@@ -20,12 +20,20 @@ pub mod registry {
     pub mod provider;
     pub mod realm;
     pub mod requirement;
+    pub mod terms;
     pub mod third_country;
 }
 /// Requests for support on their way to the contracting authority.
 pub mod intake {
     pub mod events;
     pub mod facts;
+    pub mod phase;
+    pub mod rejection;
+    pub mod request;
+    #[cfg(test)]
+    mod request_table;
+    #[cfg(test)]
+    mod request_tests;
 }
 /// Judging and ranking requests.
 pub mod eligibility {

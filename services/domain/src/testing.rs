@@ -1,12 +1,12 @@
-//! Given a history, when a command comes, then these events follow, or this refusal. And values that tests share: what a
-//! test does not name is right.
+//! Given a history, when a command comes, then these events follow, or this refusal. And values that tests share: what
+//! a test does not name is right.
 
 use std::{collections::BTreeSet, fmt::Debug};
 
 use crate::{
     codes::{Country, IncidentType, Language, Nuts, ServiceId, Tlp},
     intake::events::{Emergency, Entity, Facts, Impact, IncidentClass, Needs, Precision, Spillover},
-    kernel::{Actor, Aggregate, PrincipalId, Received, Role, Timestamp},
+    kernel::{Actor, Aggregate, PrincipalId, Received, Refusal, Role, Timestamp},
     registry::events::{Annex, Authority, AuthorityKind, Category, Size},
 };
 
@@ -62,6 +62,7 @@ impl<A: Aggregate> Answer<A> {
     #[track_caller]
     pub fn refused(self, expected: A::Rejection) -> Scenario<A> {
         assert_same(&Err(expected), &self.events);
+        self.events.map_err(|rejection| assert_plain(&rejection.into())).ok();
         Scenario { state: self.state }
     }
 }
@@ -73,6 +74,17 @@ fn fold<A: Aggregate>(state: &mut A::State, events: impl IntoIterator<Item = A::
             panic!("{corrupt}: {event:#?} does not fit {state:#?}");
         }
     }
+}
+
+/// A refusal speaks plainly: a stable reason, its rule, what is wrong and the way out, in lower case, no full stop.
+#[track_caller]
+pub fn assert_plain(refusal: &Refusal) {
+    let Refusal { reason, kind: _, rule, says, way_out, fields } = refusal;
+    assert!(reason.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'), "{refusal:#?}");
+    for words in [*rule, says, *way_out].into_iter().chain(fields.iter().map(|field| field.says.as_str())) {
+        assert!(!words.is_empty() && !words.ends_with(['.', ' ']) && !words.contains("  "), "{refusal:#?}");
+    }
+    assert!(!says.starts_with(char::is_uppercase) && !way_out.starts_with(char::is_uppercase), "{refusal:#?}");
 }
 
 /// Panics with the lines in which the two differ, and a few around them.

@@ -1,5 +1,5 @@
-//! What a user must declare, and when the last word on it is due (Art 15(5), 16(9)). Whether the facts meet the law's conditions
-//! is eligibility's to judge; here they are only complete, possible and fit to be kept.
+//! What a user must declare, and when the last word on it is due (Art 15(5), 16(9)). Whether the facts meet the law's
+//! conditions is eligibility's to judge; here they are only complete, possible and fit to be kept.
 
 use std::time::Duration;
 
@@ -40,11 +40,12 @@ fn check_incident(facts: &Facts, received_at: Timestamp, live: bool, wrong: &mut
     wrong.named("facts.entity.name", "Art 15(5)(a)", &facts.entity.name);
     wrong.line("facts.entity.kind", &facts.entity.kind);
     wrong.entries("facts.incident_types", facts.incident_types.len());
-    let says = "is set, and this is the live realm: open it in the exercise's own realm";
+    let says = "is set, and this is the live realm: use the exercise's own";
     wrong.require(!(live && facts.exercise), "facts.exercise", "house rule D15", says);
 }
 
-/// How far a time may lie ahead of the clock and still be past: what its precision leaves open, and a minute between clocks.
+/// How far a time may lie ahead of the clock and still be past: what its precision leaves open, at least a minute, for
+/// clocks differ.
 fn slack(precision: Precision) -> Duration {
     match precision {
         Precision::Minute => Duration::from_mins(1),
@@ -137,7 +138,7 @@ mod tests {
             ),
             (
                 |f| f.exercise = true,
-                "facts.exercise is set, and this is the live realm: open it in the exercise's own realm (house rule D15)",
+                "facts.exercise is set, and this is the live realm: use the exercise's own (house rule D15)",
             ),
             (
                 |f| f.nuts.push(Nuts::parse("BE10").unwrap()),
@@ -158,7 +159,8 @@ mod tests {
             ),
             (
                 |f| (f.needs.remote_teams, f.needs.onsite_teams) = (u32::MAX, 1),
-                "facts.needs.remote_teams and onsite_teams are 4294967295 together, more than 50 (house rule: bounded input)",
+                "facts.needs.remote_teams and onsite_teams are 4294967295 together, more than 50 (house rule: bounded \
+                 input)",
             ),
             (|f| f.needs.person_days = 0, "facts.needs.person_days is 0: ask for at least one (Art 15(5)(b))"),
             (

@@ -1,5 +1,5 @@
-//! An authority's record: registered once, then replaced as a whole. What kind of user it is decides where it may act and who
-//! transmits its requests.
+//! An authority's record: registered once, then replaced as a whole. What kind of user it is decides where it may act
+//! and who transmits its requests.
 
 use crate::{
     check::Violations,
@@ -18,7 +18,8 @@ rejections! {
     /// Why an authority's record is refused.
     Rejection {
         /// Fields are wrong.
-        Record(violations: Violations) = Invalid[violations] "AUTHORITY_INVALID", "Art 14(3): users of the Reserve";
+        Record(violations: Violations) = Invalid[violations] "AUTHORITY_INVALID";
+            "Art 14(3): users of the Reserve";
             "the record cannot stand: {violations}";
             "correct these fields and send it again; nothing was recorded";
     }

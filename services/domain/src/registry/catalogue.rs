@@ -1,5 +1,5 @@
-//! The service catalogue: what Muster knows from the start, and what was added since. Nothing is ever renamed or removed, so a
-//! request of any year still reads as it was meant.
+//! The service catalogue: what Muster knows from the start, and what was added since. Nothing is ever renamed or
+//! removed, so a request of any year still reads as it was meant.
 
 use std::collections::BTreeMap;
 
@@ -40,11 +40,13 @@ rejections! {
     /// Why the catalogue refuses.
     Rejection {
         /// Fields are wrong.
-        Entries(violations: Violations) = Invalid[violations] "SERVICES_INVALID", "Art 14(7): types of services as data";
+        Entries(violations: Violations) = Invalid[violations] "SERVICES_INVALID";
+            "Art 14(7): types of services as data";
             "the services cannot be added: {violations}";
             "correct these fields and send all again; nothing was recorded";
         /// The id means another service.
-        NameTaken(service: ServiceId, name: String) = AlreadyExists "SERVICE_NAME_TAKEN", "house rule: a service keeps its name";
+        NameTaken(service: ServiceId, name: String) = AlreadyExists "SERVICE_NAME_TAKEN";
+            "house rule: a service keeps its name";
             "{service} is in the catalogue as '{name}'";
             "give the new service an id of its own; nothing was recorded";
     }

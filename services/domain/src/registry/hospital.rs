@@ -17,7 +17,8 @@ rejections! {
     /// Why a hospital's record is refused.
     Rejection {
         /// Fields are wrong.
-        Record(violations: Violations) = Invalid[violations] "HOSPITAL_INVALID", "Art 15(5)(a): information on the entity affected";
+        Record(violations: Violations) = Invalid[violations] "HOSPITAL_INVALID";
+            "Art 15(5)(a): information on the entity affected";
             "the record cannot stand: {violations}";
             "correct these fields and send it again; nothing was recorded";
     }

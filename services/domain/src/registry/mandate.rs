@@ -88,39 +88,48 @@ rejections! {
     /// Why a mandate refuses.
     Rejection {
         /// Fields are wrong.
-        Fields(violations: Violations) = Invalid[violations] "MANDATE_INVALID", "house rule: a mandate is signed for a stated time";
+        Fields(violations: Violations) = Invalid[violations] "MANDATE_INVALID";
+            "house rule: a mandate is signed for a stated time";
             "the mandate cannot stand: {violations}";
             "correct these fields and sign again; nothing was recorded";
         /// It names another signer.
-        OtherAuthority(authority: AuthorityId) = Denied "MANDATE_OTHER_AUTHORITY", "Art 14(3)";
+        OtherAuthority(authority: AuthorityId) = Denied "MANDATE_OTHER_AUTHORITY";
+            "Art 14(3)";
             "mandate.authority is not {authority}, who signs";
             "have the authority sign that the mandate names";
         /// It names another contact point.
-        OtherSpoc(authority: AuthorityId) = Invalid "MANDATE_OTHER_SPOC", "Art 15(3)";
+        OtherSpoc(authority: AuthorityId) = Invalid "MANDATE_OTHER_SPOC";
+            "Art 15(3)";
             "mandate.spoc is not the single point of contact that transmits for {authority}";
             "name that single point of contact; a user without one submits itself and needs no mandate";
         /// There is none.
-        NotFound = NotFound "MANDATE_NOT_FOUND", "house rule: a mandate begins with the authority's signature";
+        NotFound = NotFound "MANDATE_NOT_FOUND";
+            "house rule: a mandate begins with the authority's signature";
             "there is no such mandate";
             "check the id, or let the authority sign one";
         /// Other words are signed under this id.
-        AlreadySigned = AlreadyExists "MANDATE_ALREADY_SIGNED", "house rule: what is signed is not rewritten";
+        AlreadySigned = AlreadyExists "MANDATE_ALREADY_SIGNED";
+            "house rule: what is signed is not rewritten";
             "this mandate is signed with other words";
             "revoke it and sign a new one";
         /// Somebody else countersigns.
-        NotTheSpoc(spoc: SpocId) = Denied "MANDATE_NOT_THE_SPOC", "Art 15(3)";
+        NotTheSpoc(spoc: SpocId) = Denied "MANDATE_NOT_THE_SPOC";
+            "Art 15(3)";
             "it is for {spoc} to countersign";
             "ask that single point of contact";
         /// Its period is over.
-        Over(until: Timestamp) = Precondition "MANDATE_OVER", "house rule: a mandate is signed for a stated time";
+        Over(until: Timestamp) = Precondition "MANDATE_OVER";
+            "house rule: a mandate is signed for a stated time";
             "its period ended at {until}";
             "let the authority sign a new one";
         /// A stranger revokes.
-        NotAParty = Denied "MANDATE_NOT_A_PARTY", "house rule: who signed may take it back";
+        NotAParty = Denied "MANDATE_NOT_A_PARTY";
+            "house rule: who signed may take it back";
             "only the authority and the single point of contact that it names may revoke it";
             "ask one of the two";
         /// It was taken back.
-        Revoked(reason: String) = Precondition "MANDATE_REVOKED", "house rule: a revoked mandate stays revoked";
+        Revoked(reason: String) = Precondition "MANDATE_REVOKED";
+            "house rule: a revoked mandate stays revoked";
             "it is revoked: {reason}";
             "let the authority sign a new one";
     }
@@ -159,7 +168,8 @@ impl Aggregate for Mandate {
                 State::Absent | State::Revoked { .. } => None,
             },
         };
-        *state = next.ok_or_else(|| Corrupt(format!("a mandate's {event:?} cannot follow {state:?}")))?;
+        *state =
+            next.ok_or_else(|| Corrupt("a mandate is signed, countersigned, revoked, in this order".to_owned()))?;
         Ok(())
     }
 }

@@ -8,22 +8,19 @@
 //!             └──────────────────────────────── Reinstate ─────────────────────────────────┘
 //! ```
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use crate::{
     check::Violations,
     kernel::{Aggregate, Corrupt, PrincipalId, Received, Timestamp, rejections},
-    registry::events::{Capacity, Contract, Provider, ProviderEvent},
+    registry::{
+        events::{Provider, ProviderEvent},
+        terms,
+    },
 };
 
 /// How long a proposed suspension waits for another person.
 pub const PROPOSAL_STANDS: Duration = Duration::from_hours(7 * 24);
-/// The most teams of one contract.
-pub const TEAMS_MAX: u32 = 1_000;
-/// The most person-days of one contract.
-pub const PERSON_DAYS_MAX: u32 = 100_000;
-/// The longest time to start that a contract may allow.
-pub const MOBILISATION_MAX: Duration = Duration::from_hours(30 * 24);
 
 /// An enrolled provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,35 +82,43 @@ rejections! {
     /// Why a provider's record refuses.
     Rejection {
         /// Its terms are wrong.
-        Terms(violations: Violations) = Invalid[violations] "PROVIDER_INVALID", "Art 17: trusted providers";
+        Terms(violations: Violations) = Invalid[violations] "PROVIDER_INVALID";
+            "Art 17: trusted providers";
             "the terms cannot stand: {violations}";
             "correct these fields and send them again; nothing was recorded";
         /// The reason given is wrong.
-        Reason(violations: Violations) = Invalid[violations] "REASON_INVALID", "house rule D12: a decision says why";
+        Reason(violations: Violations) = Invalid[violations] "REASON_INVALID";
+            "house rule D12: a decision says why";
             "{violations}";
             "say in a few words why";
         /// It is not in the Reserve.
-        NotEnrolled = NotFound "PROVIDER_NOT_ENROLLED", "Art 2(17)";
+        NotEnrolled = NotFound "PROVIDER_NOT_ENROLLED";
+            "Art 2(17)";
             "there is no such provider in the Reserve";
             "check the id, or enrol the provider first";
         /// Another proposal stands.
-        AlreadyProposed(by: PrincipalId, lapses_at: Timestamp) = Precondition "SUSPENSION_ALREADY_PROPOSED", "house rule D12: two persons";
+        AlreadyProposed(by: PrincipalId, lapses_at: Timestamp) = Precondition "SUSPENSION_ALREADY_PROPOSED";
+            "house rule D12: two persons";
             "{by} has proposed its suspension; that stands until {lapses_at}";
             "approve that proposal if you are somebody else, or wait until it lapses";
         /// No proposal stands.
-        NoProposal = Precondition "NO_SUSPENSION_PROPOSED", "house rule D12: two persons";
+        NoProposal = Precondition "NO_SUSPENSION_PROPOSED";
+            "house rule D12: two persons";
             "no proposal to suspend it stands: none was made, or it lapsed after seven days";
             "propose the suspension; somebody else then approves it";
         /// The proposer approves.
-        SamePerson(by: PrincipalId) = Denied "SAME_PERSON", "house rule D12: two persons";
+        SamePerson(by: PrincipalId) = Denied "SAME_PERSON";
+            "house rule D12: two persons";
             "{by} proposed the suspension and cannot approve it too";
             "ask another entitled person to approve it";
         /// It is suspended for a reason already.
-        AlreadySuspended(reason: String) = Precondition "ALREADY_SUSPENDED", "house rule D12: two persons";
+        AlreadySuspended(reason: String) = Precondition "ALREADY_SUSPENDED";
+            "house rule D12: two persons";
             "it is suspended already: {reason}";
             "nothing is left to do; reinstate it first if the reason must change";
         /// It may be offered work.
-        NotSuspended = Precondition "NOT_SUSPENDED", "house rule D12: two persons";
+        NotSuspended = Precondition "NOT_SUSPENDED";
+            "house rule D12: two persons";
             "it is not suspended and may be offered work";
             "nothing is left to do; a proposal that nobody approves lapses by itself";
     }
@@ -167,13 +172,14 @@ impl Aggregate for Provider {
                 }
             };
         let id = &enrolment.terms.id;
-        enrolment.standing = next.ok_or_else(|| Corrupt(format!("provider {id}: {event:?} cannot come here")))?;
+        enrolment.standing =
+            next.ok_or_else(|| Corrupt(format!("provider {id} enrolled, suspended or reinstated twice")))?;
         Ok(())
     }
 }
 
 fn enrol(state: Option<&Enrolment>, terms: Provider) -> Answer {
-    check(&terms).or_refuse(Rejection::Terms)?;
+    terms::check(&terms).or_refuse(Rejection::Terms)?;
     match state {
         None => Ok(vec![ProviderEvent::Enrolled(terms)]),
         Some(known) if known.terms == terms => Ok(vec![]),
@@ -234,115 +240,17 @@ fn said(reason: &str) -> Result<(), Rejection> {
     wrong.or_refuse(Rejection::Reason)
 }
 
-fn check(terms: &Provider) -> Violations {
-    let mut wrong = Violations::none();
-    wrong.named("provider.name", "Art 17", &terms.name);
-    wrong.require(!terms.contracts.is_empty(), "provider.contracts", "Art 2(17)", "is empty: a contract admits it");
-    wrong.entries("provider.contracts", terms.contracts.len());
-    for contract in &terms.contracts {
-        check_contract(contract, &mut wrong);
-    }
-    check_contracts_together(&terms.contracts, &mut wrong);
-    let says = "is empty: somebody must be able to talk to the people on the spot";
-    wrong.require(!terms.languages.is_empty(), "provider.languages", "Art 17(2)(i)", says);
-    wrong.entries("provider.languages", terms.languages.len());
-    wrong.entries("provider.certificates", terms.certificates.len());
-    for (i, certificate) in terms.certificates.iter().enumerate() {
-        wrong.named(format_args!("provider.certificates[{i}].name"), "Art 17(1)(a)", &certificate.name);
-    }
-    wrong.entries("provider.conflicts", terms.conflicts.len());
-    for (i, conflict) in terms.conflicts.iter().enumerate() {
-        wrong.named(format_args!("provider.conflicts[{i}].reference"), "Art 17(2)(c)", &conflict.reference);
-        wrong.line(format_args!("provider.conflicts[{i}].reason"), &conflict.reason);
-    }
-    wrong
-}
-
-fn check_contract(contract: &Contract, wrong: &mut Violations) {
-    let at = format!("provider.contracts[{}]", contract.id);
-    wrong.period(format_args!("{at}.until"), "Art 14(2)", contract.from, contract.until);
-    let says = "is empty: a contract covers at least one";
-    wrong.require(!contract.services.is_empty(), format_args!("{at}.services"), "Art 17(1)", says);
-    wrong.require(!contract.member_states.is_empty(), format_args!("{at}.member_states"), "Art 17(1)(a)", says);
-    wrong.entries(format_args!("{at}.services"), contract.services.len());
-    let Capacity { teams, onsite_teams, person_days, pre_committed_days } = contract.capacity;
-    wrong.at_most(format_args!("{at}.capacity.teams"), teams, TEAMS_MAX);
-    wrong.at_most(format_args!("{at}.capacity.person_days"), person_days, PERSON_DAYS_MAX);
-    let says = format_args!("is {onsite_teams}, more than the {teams} teams they are among");
-    wrong.require(onsite_teams <= teams, format_args!("{at}.capacity.onsite_teams"), "Art 14(2)", says);
-    let says = format_args!("is {pre_committed_days}, more than the {person_days} person-days they are part of");
-    wrong.require(
-        pre_committed_days <= person_days,
-        format_args!("{at}.capacity.pre_committed_days"),
-        "Art 14(2)",
-        says,
-    );
-    let times = contract.mobilisation;
-    for (name, time) in
-        [("remote", times.remote), ("onsite_home", times.onsite_home), ("onsite_abroad", times.onsite_abroad)]
-    {
-        let says = "is more than 30 days";
-        wrong.require(time <= MOBILISATION_MAX, format_args!("{at}.mobilisation.{name}"), "Art 17(2)(h)", says);
-    }
-}
-
-/// On any day one contract says what the provider may be asked to do: periods do not overlap.
-fn check_contracts_together(contracts: &[Contract], wrong: &mut Violations) {
-    let mut ids = BTreeSet::new();
-    for (i, one) in contracts.iter().enumerate() {
-        let says = format_args!("has two contracts named {}", one.id);
-        wrong.require(ids.insert(&one.id), "provider.contracts", "Art 14(2)", says);
-        for other in contracts.iter().skip(i).skip(1) {
-            let apart = one.until <= other.from || other.until <= one.from;
-            let says = format_args!("has overlapping periods: {} and {}", one.id, other.id);
-            wrong.require(apart, "provider.contracts", "Art 14(2)", says);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        codes::Language,
         kernel::Role,
-        registry::events::{Certificate, Conflict, ConflictEffect, ConflictScope, Mobilisation},
-        testing::{Scenario, actor, at, country, id, services},
+        registry::terms::tests::terms,
+        testing::{Scenario, actor, at, id},
     };
 
     const NOW: &str = "2026-02-10T07:00:00Z";
     const LAPSES: &str = "2026-02-17T07:00:00Z";
-
-    fn contract(name: &str, from: &str, until: &str) -> Contract {
-        let hours = Duration::from_hours;
-        Contract {
-            id: id!(ContractId, name),
-            from: at(from),
-            until: at(until),
-            services: services(&["isim.forensics"]),
-            member_states: BTreeSet::from([country("FR")]),
-            capacity: Capacity { teams: 4, onsite_teams: 4, person_days: 430, pre_committed_days: 430 },
-            mobilisation: Mobilisation { remote: hours(2), onsite_home: hours(6), onsite_abroad: hours(30 * 24) },
-        }
-    }
-
-    fn terms() -> Provider {
-        Provider {
-            id: id!(ProviderId, "halden-quay"),
-            name: "Halden Quay Response (fictional)".to_owned(),
-            established_in: country("FR"),
-            controlled_from: country("FR"),
-            contracts: vec![
-                contract("y2026", "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"),
-                contract("y2025", "2025-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
-            ],
-            languages: BTreeSet::from([Language::parse("fr").unwrap()]),
-            certificates: vec![Certificate { name: "ISO/IEC 27001".to_owned(), expires: None }],
-            clearances: BTreeSet::new(),
-            health_references: 11,
-            conflicts: vec![],
-        }
-    }
 
     fn enrolled() -> ProviderEvent {
         ProviderEvent::Enrolled(terms())
@@ -475,77 +383,6 @@ mod tests {
             );
             assert!(matches!(answer, Err(Rejection::Reason(_))), "{answer:?}");
         }
-    }
-
-    fn wrong(change: impl FnOnce(&mut Provider)) -> Vec<String> {
-        let mut terms = terms();
-        change(&mut terms);
-        check(&terms).fields().iter().map(|v| format!("{} {}", v.field, v.says)).collect()
-    }
-
-    #[test]
-    fn contracts_follow_one_another_and_have_names_of_their_own() {
-        assert!(wrong(|_| {}).is_empty());
-        let overlap = "provider.contracts has overlapping periods: y2026 and y2025";
-        assert_eq!(wrong(|p| p.contracts[1].until = at("2026-01-01T00:00:00.001Z")), [overlap]);
-        assert_eq!(
-            wrong(|p| p.contracts[1].id = p.contracts[0].id.clone()),
-            ["provider.contracts has two contracts named y2026"]
-        );
-        assert_eq!(wrong(|p| p.contracts.clear()), ["provider.contracts is empty: a contract admits it"]);
-        assert_eq!(
-            wrong(|p| p.contracts[1].until = p.contracts[1].from),
-            [
-                "provider.contracts[y2025].until ends at 2025-01-01T00:00:00Z, not after it begins at 2025-01-01T00:00:00Z"
-            ]
-        );
-    }
-
-    #[test]
-    fn a_contract_covers_something_somewhere_within_limits_that_hold() {
-        let fields = |change: fn(&mut Contract)| {
-            wrong(|p| change(&mut p.contracts[0]))
-                .iter()
-                .map(|line| line.split(' ').next().unwrap().replace("provider.contracts[y2026].", ""))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(fields(|c| c.services.clear()), ["services"]);
-        assert_eq!(fields(|c| c.member_states.clear()), ["member_states"]);
-        assert!(fields(|c| c.member_states = BTreeSet::from([country("MD")])).is_empty());
-        assert_eq!(fields(|c| c.capacity.onsite_teams = 5), ["capacity.onsite_teams"]);
-        assert_eq!(fields(|c| c.capacity.pre_committed_days = 431), ["capacity.pre_committed_days"]);
-        assert_eq!(fields(|c| c.capacity.teams = TEAMS_MAX + 1), ["capacity.teams"]);
-        assert_eq!(fields(|c| c.capacity.person_days = PERSON_DAYS_MAX + 1), ["capacity.person_days"]);
-        assert_eq!(
-            fields(|c| c.mobilisation.onsite_abroad += Duration::from_millis(1)),
-            ["mobilisation.onsite_abroad"]
-        );
-    }
-
-    #[test]
-    fn a_provider_speaks_and_names_its_certificates_and_conflicts() {
-        let conflict = Conflict {
-            scope: ConflictScope::Entity,
-            reference: String::new(),
-            reason: "x".repeat(201),
-            effect: ConflictEffect::Exclude,
-        };
-        let lines = wrong(|p| {
-            p.name.clear();
-            p.languages.clear();
-            p.certificates[0].name = " ".to_owned();
-            p.conflicts = vec![conflict];
-        });
-        assert_eq!(
-            lines,
-            [
-                "provider.name is blank",
-                "provider.languages is empty: somebody must be able to talk to the people on the spot",
-                "provider.certificates[0].name is blank",
-                "provider.conflicts[0].reference is blank",
-                "provider.conflicts[0].reason has 201 characters, more than 200",
-            ]
-        );
     }
 
     #[test]

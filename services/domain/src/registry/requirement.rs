@@ -17,7 +17,8 @@ rejections! {
     /// Why a requirement is refused.
     Rejection {
         /// Fields are wrong.
-        Requirement(violations: Violations) = Invalid[violations] "REQUIREMENT_INVALID", "Art 17(1)(a): national rules on delivery";
+        Requirement(violations: Violations) = Invalid[violations] "REQUIREMENT_INVALID";
+            "Art 17(1)(a): national rules on delivery";
             "the requirement cannot stand: {violations}";
             "correct these fields and send it again; nothing was recorded";
     }

@@ -55,23 +55,28 @@ rejections! {
     /// Why a third country's access refuses.
     Rejection {
         /// Fields are wrong.
-        Act(violations: Violations) = Invalid[violations] "COUNCIL_ACT_INVALID", "Art 19(4)";
+        Act(violations: Violations) = Invalid[violations] "COUNCIL_ACT_INVALID";
+            "Art 19(4)";
             "the act cannot stand: {violations}";
             "correct these fields and send it again; nothing was recorded";
         /// The reference is another act's.
-        ReferenceTaken(reference: String) = AlreadyExists "COUNCIL_ACT_REFERENCE_TAKEN", "Art 19(4)";
+        ReferenceTaken(reference: String) = AlreadyExists "COUNCIL_ACT_REFERENCE_TAKEN";
+            "Art 19(4)";
             "act {reference} is on record with other terms";
             "an amending act has a reference of its own: repeal this one and authorise that one";
         /// Two acts would be in force at once.
-        Overlaps(reference: String) = Precondition "COUNCIL_ACT_OVERLAPS", "Art 19(4)";
+        Overlaps(reference: String) = Precondition "COUNCIL_ACT_OVERLAPS";
+            "Art 19(4)";
             "its period overlaps that of act {reference}";
             "repeal that act first, or let this one begin when that one ends";
         /// There is no such act.
-        NotFound(reference: String) = NotFound "COUNCIL_ACT_NOT_FOUND", "Art 19(4)";
+        NotFound(reference: String) = NotFound "COUNCIL_ACT_NOT_FOUND";
+            "Art 19(4)";
             "there is no act {reference} on this country";
             "check the reference";
         /// It was repealed.
-        AlreadyRepealed(reference: String) = Precondition "COUNCIL_ACT_REPEALED", "Art 19(4)";
+        AlreadyRepealed(reference: String) = Precondition "COUNCIL_ACT_REPEALED";
+            "Art 19(4)";
             "act {reference} was repealed";
             "authorise by the act that follows it, under its own reference";
     }
