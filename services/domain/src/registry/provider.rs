@@ -150,31 +150,34 @@ impl Aggregate for Provider {
             *state = Some(Enrolment { terms: terms.clone(), standing: Standing::Trusted { reinstated: None } });
             return Ok(());
         };
-        let suspended = matches!(enrolment.standing, Standing::Suspended { .. });
-        let next =
-            match event {
-                ProviderEvent::Enrolled(_) => None,
-                ProviderEvent::Amended(terms) => {
-                    enrolment.terms = terms.clone();
-                    Some(enrolment.standing.clone())
-                }
-                ProviderEvent::SuspensionProposed { reason, by, lapses_at } => (!suspended)
-                    .then(|| Standing::Proposed { reason: reason.clone(), by: by.clone(), lapses_at: *lapses_at }),
-                ProviderEvent::Suspended { reason, proposed_by, approved_by } => {
-                    (!suspended).then(|| Standing::Suspended {
-                        reason: reason.clone(),
-                        proposed_by: proposed_by.clone(),
-                        approved_by: approved_by.clone(),
-                    })
-                }
-                ProviderEvent::Reinstated { reason } => {
-                    suspended.then(|| Standing::Trusted { reinstated: Some(reason.clone()) })
-                }
-            };
-        let id = &enrolment.terms.id;
-        enrolment.standing =
-            next.ok_or_else(|| Corrupt(format!("provider {id} enrolled, suspended or reinstated twice")))?;
+        let twice = || Corrupt(format!("provider {} enrolled, suspended or reinstated twice", enrolment.terms.id));
+        enrolment.standing = enrolment.standing.after(event).ok_or_else(twice)?;
+        if let ProviderEvent::Amended(terms) = event {
+            enrolment.terms = terms.clone();
+        }
         Ok(())
+    }
+}
+
+impl Standing {
+    /// The standing that an event leads to, if it may come at all.
+    fn after(&self, event: &ProviderEvent) -> Option<Self> {
+        let suspended = matches!(self, Self::Suspended { .. });
+        match event {
+            ProviderEvent::Enrolled(_) => None,
+            ProviderEvent::Amended(_) => Some(self.clone()),
+            ProviderEvent::SuspensionProposed { reason, by, lapses_at } => {
+                let (reason, by, lapses_at) = (reason.clone(), by.clone(), *lapses_at);
+                (!suspended).then_some(Self::Proposed { reason, by, lapses_at })
+            }
+            ProviderEvent::Suspended { reason, proposed_by, approved_by } => {
+                let (reason, proposed_by, approved_by) = (reason.clone(), proposed_by.clone(), approved_by.clone());
+                (!suspended).then_some(Self::Suspended { reason, proposed_by, approved_by })
+            }
+            ProviderEvent::Reinstated { reason } => {
+                suspended.then(|| Self::Trusted { reinstated: Some(reason.clone()) })
+            }
+        }
     }
 }
 

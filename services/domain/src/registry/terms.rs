@@ -131,6 +131,7 @@ pub(super) mod tests {
     #[test]
     fn contracts_follow_one_another_and_have_names_of_their_own() {
         assert!(wrong(|_| {}).is_empty());
+        assert!(wrong(|p| p.contracts.reverse()).is_empty());
         let overlap = "provider.contracts has overlapping periods: y2026 and y2025";
         assert_eq!(wrong(|p| p.contracts[1].until = at("2026-01-01T00:00:00.001Z")), [overlap]);
         assert_eq!(
