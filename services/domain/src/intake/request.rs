@@ -239,7 +239,7 @@ fn send_back(request: &Request, authority: Authority, reason: ReturnReason, note
     match &request.phase {
         Phase::Endorsed { by } if *by != authority.id => Err(Rejection::EndorsedByAnother(by.clone())),
         Phase::Opened | Phase::Endorsed { .. } => {
-            check_note(&note, reason == ReturnReason::Other)?;
+            check_note("note", &note, reason == ReturnReason::Other)?;
             Ok(vec![RequestEvent::Returned { authority: authority.id, reason, note }])
         }
         Phase::Returned { by, reason: known, note: words }
@@ -260,7 +260,7 @@ fn handle_nationally(request: &Request, authority: Authority, note: String) -> A
     match &request.phase {
         Phase::Endorsed { by } if *by != authority.id => Err(Rejection::EndorsedByAnother(by.clone())),
         Phase::Opened | Phase::Returned { .. } | Phase::Endorsed { .. } => {
-            check_note(&note, true)?;
+            check_note("note", &note, true)?;
             let reason = CloseReason::HandledNationally;
             Ok(vec![RequestEvent::HandledNationally { authority: authority.id, note }, RequestEvent::Closed { reason }])
         }
@@ -312,13 +312,13 @@ fn submit(
 fn withdraw(request: &Request, reason: String, received: &Received) -> Answer {
     match &request.phase {
         Phase::Opened | Phase::Returned { .. } | Phase::Endorsed { .. } => {
-            check_note(&reason, true)?;
+            check_note("reason", &reason, true)?;
             let closed = RequestEvent::Closed { reason: CloseReason::Withdrawn };
             Ok(vec![RequestEvent::Withdrawn { reason }, closed])
         }
         Phase::Submitted { .. } if received.by.role == Role::Hospital => Err(Rejection::UserWithdraws),
         Phase::Submitted { .. } => {
-            check_note(&reason, true)?;
+            check_note("reason", &reason, true)?;
             Ok(vec![RequestEvent::Withdrawn { reason }])
         }
         Phase::Withdrawn { reason: known, .. } | Phase::Closed(Ending::Withdrawn { reason: known })
@@ -396,11 +396,11 @@ fn acting_by(
     if named && mandate.covers(received.at) { Ok(Some(mandate.id)) } else { Err(Rejection::NotMandated(mandate.id)) }
 }
 
-fn check_note(note: &str, needed: bool) -> Result<(), Rejection> {
+fn check_note(field: &str, text: &str, needed: bool) -> Result<(), Rejection> {
     let mut wrong = Violations::none();
     let says = "is blank: say in a few words why";
-    wrong.require(!needed || !note.trim().is_empty(), "note", "house rule: a decision says why", says);
-    wrong.note("note", note);
+    wrong.require(!needed || !text.trim().is_empty(), field, "house rule: a decision says why", says);
+    wrong.note(field, text);
     wrong.or_refuse(Rejection::Fields)
 }
 

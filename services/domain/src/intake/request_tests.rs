@@ -260,6 +260,9 @@ fn a_withdrawn_request_closes_when_the_desk_has_ended_it() {
 fn a_note_is_bounded_and_bears_no_classification_marking() {
     let received = Received { at: at(NOW), by: by(Role::Authority) };
     let scenario = Scenario::<Request>::given([opened(facts())]);
+    let blank = Request::decide(scenario.state(), withdraw(" "), &received);
+    let says = Refusal::from(blank.unwrap_err()).says;
+    assert_eq!(says, "this cannot stand: reason is blank: say in a few words why (house rule: a decision says why)");
     for note in ["x".repeat(2_001), "SECRET UE/EU SECRET".to_owned(), "\u{7}".to_owned()] {
         for command in
             [send_back(csirt("FR"), ReturnReason::FactsMissing, &note), handle(csirt("FR"), &note), withdraw(&note)]
