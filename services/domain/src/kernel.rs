@@ -213,6 +213,57 @@ impl fmt::Display for FieldViolation {
     }
 }
 
+/// Declares why an aggregate refuses: one entry per rejection says all there is to say of it.
+///
+/// ```text
+/// /// What it means.
+/// Name(value: Type, ...) = Kind "STABLE_REASON";
+///     "article or house rule";
+///     "what is wrong, with {value}";
+///     "the way out";
+/// ```
+///
+/// `Kind[value]` names the `Violations` among the values, so that callers get them field by field.
+macro_rules! rejections {
+    ($(#[$doc:meta])* $name:ident {$(
+        $(#[$variant_doc:meta])*
+        $variant:ident $(($($value:ident: $type:ty),+))? = $kind:ident $([$violations:ident])? $reason:literal;
+            $rule:literal;
+            $says:literal;
+            $way_out:literal;
+    )+}) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum $name {$(
+            $(#[$variant_doc])*
+            $variant $(($($type),+))?,
+        )+}
+
+        impl $name {
+            /// Every stable reason, in the order above.
+            pub const REASONS: &[&str] = &[$($reason,)+];
+        }
+
+        impl From<$name> for $crate::kernel::Refusal {
+            fn from(rejection: $name) -> Self {
+                match rejection {$(
+                    $name::$variant $(($($value),+))? => Self {
+                        reason: $reason,
+                        kind: $crate::kernel::RefusalKind::$kind,
+                        rule: $rule,
+                        says: format!($says),
+                        way_out: $way_out,
+                        fields: $crate::kernel::rejections!(@fields $($violations)?),
+                    },
+                )+}
+            }
+        }
+    };
+    (@fields) => { Vec::new() };
+    (@fields $violations:ident) => { $violations.into_fields() };
+}
+pub(crate) use rejections;
+
 /// A history that no sequence of decisions could have written. It is ours to mend, never the caller's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Corrupt(pub String);

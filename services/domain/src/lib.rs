@@ -2,18 +2,39 @@
 //! command, ids arrive in it, and the same history always gives the same answer.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::float_arithmetic))]
 
+pub mod calendar;
+pub mod check;
 pub mod clocks;
 pub mod codes;
 pub mod event;
 pub mod kernel;
+#[cfg(test)]
+mod testing;
 
 /// Who there is and what they may do.
 pub mod registry {
+    pub mod authority;
+    pub mod catalogue;
     pub mod events;
+    pub mod hospital;
+    pub mod mandate;
+    pub mod provider;
+    pub mod realm;
+    pub mod requirement;
+    pub mod terms;
+    pub mod third_country;
 }
 /// Requests for support on their way to the contracting authority.
 pub mod intake {
     pub mod events;
+    pub mod facts;
+    pub mod phase;
+    pub mod rejection;
+    pub mod request;
+    #[cfg(test)]
+    mod request_table;
+    #[cfg(test)]
+    mod request_tests;
 }
 /// Judging and ranking requests.
 pub mod eligibility {
