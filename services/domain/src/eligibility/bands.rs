@@ -225,13 +225,17 @@ fn measures(facts: &Facts, policy: &Policy) -> Band {
     let count = u8::try_from(told.len()).map_or(BAND_MAX, |count| count.min(BAND_MAX));
     let band = if policy.more_measures_rank_higher { count } else { BAND_MAX.saturating_sub(count) };
     let direction = if policy.more_measures_rank_higher { "more" } else { "fewer" };
-    let list = if told.is_empty() { "none".to_owned() } else { told.join(", ") };
+    let told = match told.as_slice() {
+        [] => "no mitigation measure told".to_owned(),
+        [one] => format!("1 mitigation measure told ({one})"),
+        more => format!("{} mitigation measures told ({})", more.len(), more.join(", ")),
+    };
     Band {
         criterion: Criterion::Measures,
         band,
         rule: measures_rule(band).to_owned(),
         basis: Basis::Facts,
-        because: format!("{} mitigation measures told: {list}; {direction} rank higher under the policy", told.len()),
+        because: format!("{told}; {direction} rank higher under the policy"),
     }
 }
 

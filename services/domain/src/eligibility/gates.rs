@@ -63,22 +63,30 @@ impl Answer {
 struct Ground {
     rule: &'static str,
     article: &'static str,
-    large_scale: bool,
+    says: &'static str,
     holds: fn(&Facts) -> Told,
 }
 
+/// Severe operational disruption for the entity, or the ability to cause it.
+const DISRUPTION: &str = "NIS2 Art 23(3)(a)";
+/// Considerable damage to others.
+const DAMAGE: &str = "NIS2 Art 23(3)(b)";
+/// More than one Member State can handle, or more than one Member State hit.
+const LARGE_SCALE: &str = "NIS2 Art 6(7)";
+
 /// One ground that holds is enough. The law's words are open, so each ground is a reading, named so that it can be argued.
 const GROUNDS: [Ground; 6] = [
-    // Severe operational disruption of the entity.
-    Ground { rule: "S1", article: "NIS2 Art 23(3)(a)", large_scale: false, holds: emergency_limited },
-    Ground { rule: "S2", article: "NIS2 Art 23(3)(a)", large_scale: false, holds: records_lost },
-    // Considerable damage to others.
-    Ground { rule: "S3", article: "NIS2 Art 23(3)(b)", large_scale: false, holds: data_breach },
-    // Able to cause severe disruption: capability counts.
-    Ground { rule: "S4", article: "NIS2 Art 23(3)(a)", large_scale: false, holds: |f| incident_class_in(f, &CAPABLE) },
-    // More than one Member State can handle, or more than one Member State hit.
-    Ground { rule: "L1", article: "NIS2 Art 6(7)", large_scale: true, holds: capacity_exceeded },
-    Ground { rule: "L2", article: "NIS2 Art 6(7)", large_scale: true, holds: two_member_states },
+    Ground { rule: "S1", article: DISRUPTION, says: "severe disruption", holds: emergency_limited },
+    Ground { rule: "S2", article: DISRUPTION, says: "severe disruption", holds: records_lost },
+    Ground { rule: "S3", article: DAMAGE, says: "considerable damage to others", holds: data_breach },
+    Ground {
+        rule: "S4",
+        article: DISRUPTION,
+        says: "able to cause severe disruption",
+        holds: |f| incident_class_in(f, &CAPABLE),
+    },
+    Ground { rule: "L1", article: LARGE_SCALE, says: "large-scale", holds: capacity_exceeded },
+    Ground { rule: "L2", article: LARGE_SCALE, says: "large-scale", holds: two_member_states },
 ];
 
 /// Art 15(1): a significant, large-scale or large-scale-equivalent incident.
@@ -94,11 +102,11 @@ fn incident_class(facts: &Facts, route: &Route) -> Answer {
     }
     let (mut shown, mut not_shown, mut missing) = (Vec::new(), Vec::new(), None);
     let mut large_scale = false;
-    for Ground { rule, article, large_scale: makes_large_scale, holds } in &GROUNDS {
+    for &Ground { rule, article, says, holds } in &GROUNDS {
         match holds(facts) {
             Told::Yes(words) => {
-                shown.push(format!("{words} ({rule}, {article})"));
-                large_scale |= makes_large_scale;
+                shown.push(format!("{says}: {words} ({rule}, {article})"));
+                large_scale |= article == LARGE_SCALE;
             }
             Told::No(words) => not_shown.push(words),
             Told::Unknown(facts) => missing = Some(missing.map_or(facts.clone(), |m| &m | &facts)),
@@ -309,9 +317,9 @@ mod tests {
         assert_eq!((verdict, article.as_str()), (Verdict::Fail, "Art 15(1)"));
         assert_eq!(
             because,
-            "nothing shows a significant incident: emergency department open; patient records available; services \
-             restored; no personal data breach known; availability/ddos; national capacity not exceeded; 1 Member State \
-             affected (NL)"
+            "nothing shows a significant incident: emergency department open; patient records available and \
+             services restored; no personal data breach known; incident type availability/ddos; national capacity not \
+             exceeded; 1 Member State affected (NL)"
         );
     }
 

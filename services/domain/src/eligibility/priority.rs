@@ -162,10 +162,10 @@ fn differing_criterion(first: Ranked<'_>, second: Ranked<'_>) -> Option<(Settled
     let (&criterion, (high, low)) = Criterion::ALL.iter().zip(pairs).find(|(_, (high, low))| high != low)?;
     let rule_of = |ranked: Ranked<'_>| {
         let band = ranked.bands.iter().find(|band| band.criterion == criterion);
-        band.map_or_else(String::new, |band| format!("rule {}, {}", band.rule, band.because))
+        band.map_or_else(String::new, |band| format!("rule {} ({})", band.rule, band.because))
     };
     let because = format!(
-        "({criterion}) {}: band {high} over {low}, because {} against {}",
+        "({criterion}) {}: band {high} over {low}, by {} against {}",
         name(criterion),
         rule_of(first),
         rule_of(second)
@@ -257,8 +257,8 @@ mod tests {
         assert_eq!(found.by, SettledBy::Criterion(Criterion::Impact));
         assert_eq!(
             found.to_string(),
-            "rouen before clinic: (c) potential impact: band 3 over 2, because rule C3, 5 hospitals affected against rule \
-             C2, large entity; emergency department diverted; band 3 for clinic would swap them (C3: at least 2 hospitals \
+            "rouen before clinic: (c) potential impact: band 3 over 2, by rule C3 (5 hospitals affected) against rule C2 \
+             (large entity and emergency department diverted); band 3 for clinic would swap them (C3: at least 2 hospitals \
              affected)"
         );
     }
