@@ -302,6 +302,19 @@ mod tests {
     }
 
     #[test]
+    fn a_wave_over_several_countries_ranks_first_and_a_leak_alone_last() {
+        let mut wave = clinic();
+        wave.facts.national_capacity_exceeded = true;
+        wave.facts.affected = ["BE", "DE", "ES"].map(country).into();
+        assert_eq!(rules(&wave), "A4 B2 C4 D4 E4");
+        let mut leak = umcg();
+        leak.facts.incident_types = vec![IncidentType::parse("information-content-security/data-leak").unwrap()];
+        leak.facts.impact.data_breach = Some(true);
+        leak.facts.suppliers = ["a billing service".to_owned()].into();
+        assert_eq!(rules(&leak), "A1 B2 C1 D1 E2");
+    }
+
+    #[test]
     fn every_rule_of_the_table_is_reached() {
         use Criterion::{CrossBorder, EntityType, Impact, Measures, Severity};
         type Change = fn(&mut Submission);

@@ -289,11 +289,6 @@ mod tests {
         says(case, gate, change).0
     }
 
-    /// UMCG's case: every fact is known and none shows a significant incident.
-    fn harmless() -> Submission {
-        umcg()
-    }
-
     #[test]
     fn the_four_cases_get_what_the_law_gives() {
         let outcome = |case: Submission| judged(&case).iter().map(|g| g.verdict).collect::<Vec<_>>();
@@ -340,7 +335,7 @@ mod tests {
             ("L2", |c| c.facts.affected = BTreeSet::from([country("DE")])),
         ];
         for (rule, change) in grounds {
-            let (verdict, _, because) = says(harmless(), Gate::IncidentClass, change);
+            let (verdict, _, because) = says(umcg(), Gate::IncidentClass, change);
             assert_eq!(verdict, Verdict::Pass, "{rule}: {because}");
             assert!(because.contains(&format!("({rule}, NIS2 Art ")), "{rule}: {because}");
         }
@@ -359,12 +354,12 @@ mod tests {
             "test/test",
         ] {
             let change = |c: &mut Submission| c.facts.incident_types = vec![IncidentType::parse(kind).unwrap()];
-            assert_eq!(verdict(harmless(), Gate::IncidentClass, change), Verdict::Fail, "{kind}");
+            assert_eq!(verdict(umcg(), Gate::IncidentClass, change), Verdict::Fail, "{kind}");
         }
         let records_back = |c: &mut Submission| c.facts.impact.records_unavailable = Some(true);
-        assert_eq!(verdict(harmless(), Gate::IncidentClass, records_back), Verdict::Fail);
+        assert_eq!(verdict(umcg(), Gate::IncidentClass, records_back), Verdict::Fail);
         let no_emergency = |c: &mut Submission| c.facts.impact.emergency = Emergency::NotApplicable;
-        assert_eq!(verdict(harmless(), Gate::IncidentClass, no_emergency), Verdict::Fail);
+        assert_eq!(verdict(umcg(), Gate::IncidentClass, no_emergency), Verdict::Fail);
     }
 
     #[test]
@@ -379,7 +374,7 @@ mod tests {
             }),
         ];
         for (named, change) in missing {
-            let (verdict, _, because) = says(harmless(), Gate::IncidentClass, |c| change(&mut c.facts.impact));
+            let (verdict, _, because) = says(umcg(), Gate::IncidentClass, |c| change(&mut c.facts.impact));
             assert_eq!((verdict, because), (Verdict::Unknown, format!("not known yet: {named}")));
         }
     }
@@ -387,9 +382,9 @@ mod tests {
     #[test]
     fn a_missing_fact_that_cannot_bear_changes_nothing() {
         let restored = |c: &mut Submission| c.facts.impact.records_unavailable = None;
-        assert_eq!(verdict(harmless(), Gate::IncidentClass, restored), Verdict::Fail, "services are restored");
+        assert_eq!(verdict(umcg(), Gate::IncidentClass, restored), Verdict::Fail, "services are restored");
         let count = |c: &mut Submission| c.facts.impact.hospitals_affected = None;
-        assert_eq!(verdict(harmless(), Gate::IncidentClass, count), Verdict::Fail, "no ground counts hospitals");
+        assert_eq!(verdict(umcg(), Gate::IncidentClass, count), Verdict::Fail, "no ground counts hospitals");
         let shown = |c: &mut Submission| c.facts.impact.emergency = Emergency::Unknown;
         assert_eq!(verdict(rouen(), Gate::IncidentClass, shown), Verdict::Pass, "other grounds hold");
     }

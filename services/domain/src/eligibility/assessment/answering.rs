@@ -3,7 +3,8 @@
 use super::{Assessment, Decision, Event, Rejection, State, entitled, in_words};
 use crate::{
     eligibility::{
-        events::{GateResult, Level, Outcome, Policy},
+        events::{Gate, GateResult, Level, Outcome, Policy},
+        priority::is_member_state_user,
         terms::{mismatches, requested, within_cap},
     },
     kernel::{Received, Role, Timestamp},
@@ -57,6 +58,29 @@ pub(super) fn decide_by_policy(state: &State, policy: &Policy, received: &Receiv
     };
     let decision = Decision { outcome, terms, cuts: vec![], reason, by_policy: Some(policy.version) };
     Ok(answered(assessment, decision, received.at))
+}
+
+impl Assessment {
+    /// What the policy would answer by itself: Member State users only, nothing unknown, in full or on a failed fact gate.
+    pub fn policy_answer(&self, policy: &Policy) -> Option<Outcome> {
+        if !is_member_state_user(&self.submission.route) || !self.unknown().is_empty() {
+            return None;
+        }
+        let mut failed = self.failed().peekable();
+        if failed.peek().is_none() {
+            return policy.grants.then_some(Outcome::Granted);
+        }
+        // A failed route or realm means that something else is wrong: a person looks at it.
+        (policy.refuses && failed.all(|g| is_fact_gate(g.gate))).then_some(Outcome::Refused)
+    }
+}
+
+/// Whether declared facts alone decide the gate.
+const fn is_fact_gate(gate: Gate) -> bool {
+    match gate {
+        Gate::IncidentClass | Gate::OwnMeasures | Gate::EntityType => true,
+        Gate::Route | Gate::Realm => false,
+    }
 }
 
 /// An answer is final; the same answer again changes nothing.
