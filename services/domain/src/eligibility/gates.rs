@@ -1,6 +1,8 @@
 //! The conditions of the law. A failed gate refuses with its article and never lowers a rank; a gate that lacks a fact waits
 //! for an officer's finding.
 
+use std::collections::BTreeSet;
+
 use super::{
     conditions::{
         CAPABLE, Told, capacity_exceeded, data_breach, emergency_limited, incident_class_in, mitigation, not_known_yet,
@@ -85,8 +87,8 @@ const GROUNDS: [Ground; 6] = [
         says: "able to cause severe disruption",
         holds: |f| incident_class_in(f, &CAPABLE),
     },
-    Ground { rule: "L1", article: LARGE_SCALE, says: "large-scale", holds: capacity_exceeded },
-    Ground { rule: "L2", article: LARGE_SCALE, says: "large-scale", holds: two_member_states },
+    Ground { rule: "L1", article: LARGE_SCALE, says: "more than the country can handle", holds: capacity_exceeded },
+    Ground { rule: "L2", article: LARGE_SCALE, says: "more than one country hit", holds: two_member_states },
 ];
 
 /// Art 15(1): a significant, large-scale or large-scale-equivalent incident.
@@ -100,26 +102,24 @@ fn incident_class(facts: &Facts, route: &Route) -> Answer {
              or large-scale",
         );
     }
-    let (mut shown, mut not_shown, mut missing) = (Vec::new(), Vec::new(), None);
-    let mut large_scale = false;
-    for &Ground { rule, article, says, holds } in &GROUNDS {
-        match holds(facts) {
-            Told::Yes(words) => {
-                shown.push(format!("{says}: {words} ({rule}, {article})"));
-                large_scale |= article == LARGE_SCALE;
-            }
+    let (mut shown, mut not_shown, mut missing) = (Vec::new(), Vec::new(), BTreeSet::new());
+    for ground in &GROUNDS {
+        match (ground.holds)(facts) {
+            Told::Yes(words) => shown.push((ground, words)),
             Told::No(words) => not_shown.push(words),
-            Told::Unknown(facts) => missing = Some(missing.map_or(facts.clone(), |m| &m | &facts)),
+            Told::Unknown(names) => missing.extend(names),
         }
     }
     if !shown.is_empty() {
+        let large_scale = shown.iter().any(|(ground, _)| ground.article == LARGE_SCALE);
         let claim_not_shown = facts.class_claimed == IncidentClass::LargeScale && !large_scale;
         let note = if claim_not_shown { "; large-scale is claimed but not shown, significant is enough" } else { "" };
-        return Answer::pass(ARTICLE, format!("{}{note}", shown.join("; ")));
-    }
-    match missing {
-        Some(facts) => Answer::unknown(ARTICLE, not_known_yet(&facts)),
-        None => Answer::fail(ARTICLE, format!("nothing shows a significant incident: {}", not_shown.join("; "))),
+        let because = shown.iter().map(|(g, words)| format!("{}: {words} ({}, {})", g.says, g.rule, g.article));
+        Answer::pass(ARTICLE, format!("{}{note}", words(because)))
+    } else if !missing.is_empty() {
+        Answer::unknown(ARTICLE, not_known_yet(&missing))
+    } else {
+        Answer::fail(ARTICLE, format!("nothing shows a significant incident: {}", words(not_shown.into_iter())))
     }
 }
 
@@ -259,8 +259,6 @@ fn realm(facts: &Facts, realm_is_live: bool) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::{
         codes::IncidentType,
