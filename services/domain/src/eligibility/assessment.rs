@@ -172,7 +172,7 @@ pub enum Command {
     Decide {
         /// The answer.
         outcome: Outcome,
-        /// What is granted.
+        /// What is granted; it may be left out when that is all.
         terms: Option<Terms>,
         /// What was requested and is not granted.
         cuts: Vec<Cut>,

@@ -94,14 +94,8 @@ const IMPACT: Table = Table {
         Row {
             band: 1,
             rule: "C1",
-            says: "a hospital, its emergency care, its records, its services or its data touched",
-            holds: |f| {
-                hospitals_at_least(f, 1)
-                    .or(emergency_limited(f))
-                    .or(records_lost(f))
-                    .or(services_down(f))
-                    .or(data_breach(f))
-            },
+            says: "a hospital, its emergency care, its services or its data touched",
+            holds: |f| hospitals_at_least(f, 1).or(emergency_limited(f)).or(services_down(f)).or(data_breach(f)),
         },
     ],
     zero: Zero { rule: "C0", says: "nothing touched" },
@@ -322,7 +316,7 @@ mod tests {
             c.facts.incident_types.clear();
             c.facts.impact.hospitals_affected = Some(0);
         }
-        let table: [(Criterion, &str, u8, Change); 32] = [
+        let table: [(Criterion, &str, u8, Change); 34] = [
             (Severity, "A4", 4, |c| c.facts.impact.emergency = Emergency::Closed),
             (Severity, "A4", 4, |c| c.facts.impact.emergency = Emergency::Diverted),
             (Severity, "A4", 4, |c| c.facts.impact.hospitals_affected = Some(2)),
@@ -360,6 +354,14 @@ mod tests {
             (Impact, "C1", 1, |c| {
                 quiet(c);
                 c.facts.impact.data_breach = Some(true);
+            }),
+            (Impact, "C1", 1, |c| {
+                quiet(c);
+                c.facts.impact.emergency = Emergency::Restricted;
+            }),
+            (Impact, "C1", 1, |c| {
+                quiet(c);
+                c.facts.impact.services_restored = Some(false);
             }),
             (Impact, "C0", 0, quiet),
             (CrossBorder, "D4", 4, |c| c.facts.affected = BTreeSet::from([country("BE")])),

@@ -9,6 +9,7 @@ use super::{
         records_lost, two_member_states,
     },
     events::{Gate, GateResult, Verdict},
+    priority::is_member_state_user,
 };
 use crate::{
     intake::events::{Facts, IncidentClass, Route},
@@ -94,8 +95,7 @@ const GROUNDS: [Ground; 6] = [
 /// Art 15(1): a significant, large-scale or large-scale-equivalent incident.
 fn incident_class(facts: &Facts, route: &Route) -> Answer {
     const ARTICLE: &str = "Art 15(1)";
-    let equivalent = facts.class_claimed == IncidentClass::LargeScaleEquivalent;
-    if equivalent && matches!(route.kind, AuthorityKind::Csirt | AuthorityKind::CrisisManagement) {
+    if facts.class_claimed == IncidentClass::LargeScaleEquivalent && is_member_state_user(route) {
         return Answer::fail(
             "Art 15(1), 2(11) to 2(13)",
             "large-scale-equivalent is a class for Union entities and third countries; a Member State claims significant \

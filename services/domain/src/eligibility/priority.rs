@@ -264,6 +264,28 @@ mod tests {
     }
 
     #[test]
+    fn the_swap_told_is_the_smallest() {
+        let key = |name: &str, bands| PriorityKey {
+            bands,
+            member_state_user: true,
+            submitted_at: Timestamp::from_millis(0),
+            request: RequestId::parse(name).unwrap(),
+        };
+        let swap = |first: [u8; 5], second: [u8; 5]| {
+            swap_in(Criterion::Severity, &key("first", first), &key("second", second), first[0], second[0])
+        };
+        let a2 = "A2: degraded: an attack on availability, or services not restored";
+        for (first, second, told) in [
+            ([2, 0, 0, 0, 0], [0, 1, 0, 0, 0], format!("band 2 for second would swap them ({a2})")),
+            ([1, 1, 0, 0, 0], [0, 0, 0, 0, 0], format!("band 2 for second would swap them ({a2})")),
+            ([4, 1, 0, 0, 0], [3, 0, 0, 0, 0], format!("band 2 for first would swap them ({a2})")),
+            ([4, 1, 0, 0, 0], [0, 0, 0, 0, 0], "no change of this criterion alone would swap them".to_owned()),
+        ] {
+            assert_eq!(swap(first, second), told);
+        }
+    }
+
+    #[test]
     fn equal_bands_put_member_states_first_whoever_asked_first() {
         let mut union = union_entity();
         union.submitted_at = Timestamp::from_millis(0);

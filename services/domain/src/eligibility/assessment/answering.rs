@@ -3,7 +3,7 @@
 use super::{Assessment, Decision, Event, Rejection, State, entitled, in_words};
 use crate::{
     eligibility::{
-        events::{Gate, GateResult, Level, Outcome, Policy},
+        events::{Gate, GateResult, Level, Outcome, Policy, Terms},
         priority::is_member_state_user,
         terms::{mismatches, requested, within_cap},
     },
@@ -11,9 +11,13 @@ use crate::{
 };
 
 /// A person answers.
-pub(super) fn decide(state: &State, decision: Decision, received: &Received) -> Result<Vec<Event>, Rejection> {
+pub(super) fn decide(state: &State, mut decision: Decision, received: &Received) -> Result<Vec<Event>, Rejection> {
     let (assessment, decided) = state.acting()?;
     entitled(received, assessment)?;
+    if decision.outcome == Outcome::Granted {
+        // To grant is to grant all, so the terms need not be repeated.
+        decision.terms.get_or_insert_with(|| assessment.requested());
+    }
     if let Some(decided) = decided {
         return said_again(decided, decided == &decision);
     }
@@ -45,10 +49,7 @@ pub(super) fn decide_by_policy(state: &State, policy: &Policy, received: &Receiv
     }
     let outcome = assessment.policy_answer(policy).ok_or(Rejection::PolicyDoesNotDecide)?;
     let (terms, reason) = match outcome {
-        Outcome::Granted => {
-            let terms = requested(&assessment.submission.facts.needs, &assessment.submission.policy);
-            (Some(terms), "every gate passes".to_owned())
-        }
+        Outcome::Granted => (Some(assessment.requested()), "every gate passes".to_owned()),
         Outcome::Refused => {
             let failed: Vec<String> = assessment.failed().map(|g| format!("{}: {}", g.article, g.because)).collect();
             (None, failed.join("; "))
@@ -61,6 +62,11 @@ pub(super) fn decide_by_policy(state: &State, policy: &Policy, received: &Receiv
 }
 
 impl Assessment {
+    /// All that the request asks for, under the policy it was assessed by.
+    pub fn requested(&self) -> Terms {
+        requested(&self.submission.facts.needs, &self.submission.policy)
+    }
+
     /// What the policy would answer by itself: Member State users only, nothing unknown, in full or on a failed fact gate.
     pub fn policy_answer(&self, policy: &Policy) -> Option<Outcome> {
         if !is_member_state_user(&self.submission.route) || !self.unknown().is_empty() {
@@ -90,14 +96,12 @@ fn said_again(decided: &Decision, same: bool) -> Result<Vec<Event>, Rejection> {
 
 /// Whether terms and cuts fit the outcome, the request, and the Council act of a third country.
 fn fits(assessment: &Assessment, decision: &Decision, at: Timestamp) -> Result<(), Rejection> {
-    let submission = &assessment.submission;
-    let requested = requested(&submission.facts.needs, &submission.policy);
     let Decision { outcome, terms, cuts, .. } = decision;
-    let wrong = mismatches(&requested, *outcome, terms.as_ref(), cuts);
+    let wrong = mismatches(&assessment.requested(), *outcome, terms.as_ref(), cuts);
     if !wrong.is_empty() {
         return Err(Rejection::TermsDoNotFit(wrong));
     }
-    let (Some(act), Some(terms)) = (&submission.council_act, terms) else { return Ok(()) };
+    let (Some(act), Some(terms)) = (&assessment.submission.council_act, terms) else { return Ok(()) };
     if at >= act.until {
         return Err(Rejection::CouncilActEnded { reference: act.reference.clone(), until: act.until });
     }
@@ -227,6 +231,14 @@ mod tests {
         assert!(answer(&case, longest).is_ok());
         let silent = Decision { reason: String::new(), ..decision(Outcome::Granted, &case) };
         assert!(answer(&case, silent).is_ok(), "a full grant speaks by its gates");
+    }
+
+    #[test]
+    fn granted_without_terms_is_all_that_was_requested() {
+        let case = rouen();
+        let spoken = decision(Outcome::Granted, &case);
+        let unspoken = Decision { terms: None, ..spoken.clone() };
+        assert_eq!(answer(&case, unspoken), answer(&case, spoken));
     }
 
     #[test]
