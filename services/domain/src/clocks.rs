@@ -170,7 +170,7 @@ pub fn nis2(detected_at: Timestamp, precision: Precision, notices: Notices, now:
         entity(ClockName::Notification, detected_at, notification_due, notices.notification),
         Clock {
             approximate: approximate && notices.notification.is_none(),
-            ..entity(ClockName::FinalReport, notified_at, months_after(notified_at, 1), notices.final_report)
+            ..entity(ClockName::FinalReport, notified_at, end_of_months(notified_at, 1), notices.final_report)
         },
     ]
 }
@@ -191,7 +191,7 @@ fn clock(
 
 /// The end, in UTC, of the day that stands so many months after `start`; a Saturday or Sunday moves to Monday (Reg. (EEC,
 /// Euratom) 1182/71 Art 3(2)(c) and 3(4)). Public holidays differ by country and are not moved, which is the stricter side.
-pub fn months_after(start: Timestamp, months: i64) -> Timestamp {
+fn end_of_months(start: Timestamp, months: i64) -> Timestamp {
     let end = || {
         let day = jiff::Timestamp::from_millisecond(start.millis()).ok()?.to_zoned(TimeZone::UTC).date();
         let last = day.checked_add(months.months()).ok()?;
@@ -329,7 +329,7 @@ mod tests {
             ("2025-12-31T23:59:59Z", 2, "2026-03-03T00:00:00Z"), // Saturday the 28th of February
             ("2026-02-28T00:00:00Z", 2, "2026-04-29T00:00:00Z"), // Tuesday the 28th of April
         ] {
-            assert_eq!(months_after(at(start), months), at(end), "{start} + {months}");
+            assert_eq!(end_of_months(at(start), months), at(end), "{start} + {months}");
         }
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! Absent ──assess──▶ Open ──decide──▶ Decided ──withdraw──▶ Withdrawn
-//!                     │ resolve, escalate, override  │ override      ▲
-//!                     └──────────────withdraw────────────────────────┘
+//!                    │  ▲ resolve, escalate, override          ▲
+//!                    └──┴──────────────withdraw────────────────┘
 //! ```
+//!
+//! An override may follow the decision too. Each command's rules stand in the file of its kind below.
 
 mod answering;
 mod finding;
@@ -21,11 +23,10 @@ pub use refusals::Rejection;
 use super::{
     bands::{bands, ranks},
     events::{
-        AssessmentEvent as Event, Band, Basis, Case, Criterion, Cut, Finding, Gate, GateResult, Level, Outcome, Policy,
+        AssessmentEvent as Event, Band, Basis, Case, Criterion, Cut, Finding, GateResult, Level, Outcome, Policy,
         PriorityKey, Terms, Verdict,
     },
     gates::gates,
-    priority::is_member_state_user,
 };
 use crate::{
     clocks::answer_due,
@@ -171,7 +172,7 @@ pub enum Command {
     Decide {
         /// The answer.
         outcome: Outcome,
-        /// What is granted.
+        /// What is granted; it may be left out when that is all.
         terms: Option<Terms>,
         /// What was requested and is not granted.
         cuts: Vec<Cut>,
@@ -252,9 +253,11 @@ impl Aggregate for Assessment {
                 *state = State::Decided(Box::new(assessment), Box::new(decision));
             }
             Event::Withdrawn => {
-                *state = match std::mem::take(state) {
-                    State::Open(assessment) => State::Withdrawn(assessment, None),
-                    State::Decided(assessment, decision) => State::Withdrawn(assessment, Some(decision)),
+                *state = match &*state {
+                    State::Open(assessment) => State::Withdrawn(assessment.clone(), None),
+                    State::Decided(assessment, decision) => {
+                        State::Withdrawn(assessment.clone(), Some(decision.clone()))
+                    }
                     State::Absent | State::Withdrawn(..) => return Err(impossible("Withdrawn")),
                 };
             }
@@ -406,19 +409,6 @@ impl Assessment {
         self.gates.iter().filter(|g| g.verdict == Verdict::Fail)
     }
 
-    /// What the policy would answer by itself: Member State users only, nothing unknown, in full or on a failed fact gate.
-    pub fn policy_answer(&self, policy: &Policy) -> Option<Outcome> {
-        if !is_member_state_user(&self.submission.route) || !self.unknown().is_empty() {
-            return None;
-        }
-        let mut failed = self.failed().peekable();
-        if failed.peek().is_none() {
-            return policy.grants.then_some(Outcome::Granted);
-        }
-        // A failed route or realm means that something else is wrong: a person looks at it.
-        (policy.refuses && failed.all(|g| is_fact_gate(g.gate))).then_some(Outcome::Refused)
-    }
-
     /// What matching needs to know.
     fn case(&self) -> Case {
         let Submission { request, hospital, facts, .. } = &self.submission;
@@ -432,14 +422,6 @@ impl Assessment {
             suppliers: facts.suppliers.clone(),
             tlp: facts.tlp,
         }
-    }
-}
-
-/// Whether declared facts alone decide the gate.
-const fn is_fact_gate(gate: Gate) -> bool {
-    match gate {
-        Gate::IncidentClass | Gate::OwnMeasures | Gate::EntityType => true,
-        Gate::Route | Gate::Realm => false,
     }
 }
 

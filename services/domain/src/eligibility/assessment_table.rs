@@ -314,6 +314,60 @@ fn no_cell_is_missing() {
     assert_eq!(told.len(), STATES.len() * COMMANDS.len(), "a line names a state or command of no list");
 }
 
+/// One event of each kind.
+fn events() -> Vec<Event> {
+    let mut state = State::default();
+    let case = rouen();
+    let story = [
+        ("assess", "system", "0h"),
+        ("resolve", "anna", "1h"),
+        ("propose", "anna", "1h"),
+        ("approve", "bert", "1h"),
+        ("escalate", "system", "24h"),
+        ("grant", "anna", "48h"),
+        ("withdraw", "system", "50h"),
+    ];
+    story
+        .into_iter()
+        .flat_map(|(given, who, when)| act(&mut state, command(given, &case), &received(&case, who, when)).0)
+        .collect()
+}
+
+#[test]
+fn an_impossible_history_is_told_and_changes_nothing() {
+    let events = events();
+    assert_eq!(
+        events.iter().map(name).collect::<Vec<_>>(),
+        [
+            "Assessed",
+            "Resolved",
+            "OverrideProposed",
+            "Overridden",
+            "Escalated",
+            "DeadlineMissed",
+            "Decided",
+            "Withdrawn"
+        ]
+    );
+    for in_state in STATES {
+        for event in &events {
+            let possible = match in_state {
+                "absent" => matches!(event, Event::Assessed { .. }),
+                "granted" | "refused" => {
+                    matches!(event, Event::OverrideProposed { .. } | Event::Overridden { .. } | Event::Withdrawn)
+                }
+                "withdrawn" => false,
+                _ => !matches!(event, Event::Assessed { .. }),
+            };
+            let before = state(in_state);
+            let mut after = before.clone();
+            let taken = Assessment::evolve(&mut after, event);
+            assert_eq!(taken.is_ok(), possible, "{in_state} {}", name(event));
+            assert_eq!(after != before, possible, "{in_state} {}", name(event));
+        }
+    }
+}
+
 #[test]
 fn what_is_said_twice_happens_once() {
     for [in_state, given, who, when, _] in lines() {

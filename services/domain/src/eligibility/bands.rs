@@ -94,14 +94,8 @@ const IMPACT: Table = Table {
         Row {
             band: 1,
             rule: "C1",
-            says: "a hospital, its emergency care, its records, its services or its data touched",
-            holds: |f| {
-                hospitals_at_least(f, 1)
-                    .or(emergency_limited(f))
-                    .or(records_lost(f))
-                    .or(services_down(f))
-                    .or(data_breach(f))
-            },
+            says: "a hospital, its emergency care, its services or its data touched",
+            holds: |f| hospitals_at_least(f, 1).or(emergency_limited(f)).or(services_down(f)).or(data_breach(f)),
         },
     ],
     zero: Zero { rule: "C0", says: "nothing touched" },
@@ -225,13 +219,17 @@ fn measures(facts: &Facts, policy: &Policy) -> Band {
     let count = u8::try_from(told.len()).map_or(BAND_MAX, |count| count.min(BAND_MAX));
     let band = if policy.more_measures_rank_higher { count } else { BAND_MAX.saturating_sub(count) };
     let direction = if policy.more_measures_rank_higher { "more" } else { "fewer" };
-    let list = if told.is_empty() { "none".to_owned() } else { told.join(", ") };
+    let told = match told.as_slice() {
+        [] => "no mitigation measure told".to_owned(),
+        [one] => format!("1 mitigation measure told ({one})"),
+        more => format!("{} mitigation measures told ({})", more.len(), more.join(", ")),
+    };
     Band {
         criterion: Criterion::Measures,
         band,
         rule: measures_rule(band).to_owned(),
         basis: Basis::Facts,
-        because: format!("{} mitigation measures told: {list}; {direction} rank higher under the policy", told.len()),
+        because: format!("{told}; {direction} rank higher under the policy"),
     }
 }
 
@@ -298,6 +296,19 @@ mod tests {
     }
 
     #[test]
+    fn a_wave_over_several_countries_ranks_first_and_a_leak_alone_last() {
+        let mut wave = clinic();
+        wave.facts.national_capacity_exceeded = true;
+        wave.facts.affected = ["BE", "DE", "ES"].map(country).into();
+        assert_eq!(rules(&wave), "A4 B2 C4 D4 E4");
+        let mut leak = umcg();
+        leak.facts.incident_types = vec![IncidentType::parse("information-content-security/data-leak").unwrap()];
+        leak.facts.impact.data_breach = Some(true);
+        leak.facts.suppliers = ["a billing service".to_owned()].into();
+        assert_eq!(rules(&leak), "A1 B2 C1 D1 E2");
+    }
+
+    #[test]
     fn every_rule_of_the_table_is_reached() {
         use Criterion::{CrossBorder, EntityType, Impact, Measures, Severity};
         type Change = fn(&mut Submission);
@@ -305,7 +316,7 @@ mod tests {
             c.facts.incident_types.clear();
             c.facts.impact.hospitals_affected = Some(0);
         }
-        let table: [(Criterion, &str, u8, Change); 32] = [
+        let table: [(Criterion, &str, u8, Change); 34] = [
             (Severity, "A4", 4, |c| c.facts.impact.emergency = Emergency::Closed),
             (Severity, "A4", 4, |c| c.facts.impact.emergency = Emergency::Diverted),
             (Severity, "A4", 4, |c| c.facts.impact.hospitals_affected = Some(2)),
@@ -343,6 +354,14 @@ mod tests {
             (Impact, "C1", 1, |c| {
                 quiet(c);
                 c.facts.impact.data_breach = Some(true);
+            }),
+            (Impact, "C1", 1, |c| {
+                quiet(c);
+                c.facts.impact.emergency = Emergency::Restricted;
+            }),
+            (Impact, "C1", 1, |c| {
+                quiet(c);
+                c.facts.impact.services_restored = Some(false);
             }),
             (Impact, "C0", 0, quiet),
             (CrossBorder, "D4", 4, |c| c.facts.affected = BTreeSet::from([country("BE")])),

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    codes::Country,
+    codes::{Country, IncidentType},
     intake::events::{Emergency, Facts},
 };
 
@@ -38,13 +38,13 @@ impl Told {
     /// Met when either is.
     pub(super) fn or(self, other: Self) -> Self {
         match (self, other) {
-            (Self::Yes(a), Self::Yes(b)) => Self::Yes(format!("{a}; {b}")),
+            (Self::Yes(a), Self::Yes(b)) => Self::Yes(format!("{a} and {b}")),
             (Self::Yes(a), Self::No(_) | Self::Unknown(_)) | (Self::No(_) | Self::Unknown(_), Self::Yes(a)) => {
                 Self::Yes(a)
             }
             (Self::Unknown(a), Self::Unknown(b)) => Self::Unknown(a.union(&b).copied().collect()),
             (Self::Unknown(a), Self::No(_)) | (Self::No(_), Self::Unknown(a)) => Self::Unknown(a),
-            (Self::No(a), Self::No(b)) => Self::No(format!("{a}; {b}")),
+            (Self::No(a), Self::No(b)) => Self::No(format!("{a} and {b}")),
         }
     }
 
@@ -145,13 +145,16 @@ pub(super) fn two_member_states(facts: &Facts) -> Told {
 
 /// What happened is, at least in part, of one of these classes of the incident taxonomy.
 pub(super) fn incident_class_in(facts: &Facts, classes: &[&str]) -> Told {
-    let of_class: Vec<&str> =
-        facts.incident_types.iter().filter(|t| classes.contains(&t.class())).map(|t| t.as_str()).collect();
-    if of_class.is_empty() {
-        let all: Vec<&str> = facts.incident_types.iter().map(|t| t.as_str()).collect();
-        return Told::No(if all.is_empty() { "no incident type told".to_owned() } else { all.join(", ") });
+    let of_class = |t: &&IncidentType| classes.contains(&t.class());
+    let list = |types: Vec<&IncidentType>| types.into_iter().map(IncidentType::as_str).collect::<Vec<_>>().join(", ");
+    let matching: Vec<&IncidentType> = facts.incident_types.iter().filter(of_class).collect();
+    if !matching.is_empty() {
+        Told::Yes(format!("incident type {}", list(matching)))
+    } else if facts.incident_types.is_empty() {
+        Told::No("no incident type told".to_owned())
+    } else {
+        Told::No(format!("incident type {}", list(facts.incident_types.iter().collect())))
     }
-    Told::Yes(of_class.join(", "))
 }
 
 /// Classes that can by themselves cause severe disruption; capability counts (NIS2 Art 23(3)(a)).

@@ -1,12 +1,15 @@
 //! The conditions of the law. A failed gate refuses with its article and never lowers a rank; a gate that lacks a fact waits
 //! for an officer's finding.
 
+use std::collections::BTreeSet;
+
 use super::{
     conditions::{
         CAPABLE, Told, capacity_exceeded, data_breach, emergency_limited, incident_class_in, mitigation, not_known_yet,
         records_lost, two_member_states,
     },
     events::{Gate, GateResult, Verdict},
+    priority::is_member_state_user,
 };
 use crate::{
     intake::events::{Facts, IncidentClass, Route},
@@ -63,55 +66,60 @@ impl Answer {
 struct Ground {
     rule: &'static str,
     article: &'static str,
-    large_scale: bool,
+    says: &'static str,
     holds: fn(&Facts) -> Told,
 }
 
+/// Severe operational disruption for the entity, or the ability to cause it.
+const DISRUPTION: &str = "NIS2 Art 23(3)(a)";
+/// Considerable damage to others.
+const DAMAGE: &str = "NIS2 Art 23(3)(b)";
+/// More than one Member State can handle, or more than one Member State hit.
+const LARGE_SCALE: &str = "NIS2 Art 6(7)";
+
 /// One ground that holds is enough. The law's words are open, so each ground is a reading, named so that it can be argued.
 const GROUNDS: [Ground; 6] = [
-    // Severe operational disruption of the entity.
-    Ground { rule: "S1", article: "NIS2 Art 23(3)(a)", large_scale: false, holds: emergency_limited },
-    Ground { rule: "S2", article: "NIS2 Art 23(3)(a)", large_scale: false, holds: records_lost },
-    // Considerable damage to others.
-    Ground { rule: "S3", article: "NIS2 Art 23(3)(b)", large_scale: false, holds: data_breach },
-    // Able to cause severe disruption: capability counts.
-    Ground { rule: "S4", article: "NIS2 Art 23(3)(a)", large_scale: false, holds: |f| incident_class_in(f, &CAPABLE) },
-    // More than one Member State can handle, or more than one Member State hit.
-    Ground { rule: "L1", article: "NIS2 Art 6(7)", large_scale: true, holds: capacity_exceeded },
-    Ground { rule: "L2", article: "NIS2 Art 6(7)", large_scale: true, holds: two_member_states },
+    Ground { rule: "S1", article: DISRUPTION, says: "severe disruption", holds: emergency_limited },
+    Ground { rule: "S2", article: DISRUPTION, says: "severe disruption", holds: records_lost },
+    Ground { rule: "S3", article: DAMAGE, says: "considerable damage to others", holds: data_breach },
+    Ground {
+        rule: "S4",
+        article: DISRUPTION,
+        says: "able to cause severe disruption",
+        holds: |f| incident_class_in(f, &CAPABLE),
+    },
+    Ground { rule: "L1", article: LARGE_SCALE, says: "more than the country can handle", holds: capacity_exceeded },
+    Ground { rule: "L2", article: LARGE_SCALE, says: "more than one country hit", holds: two_member_states },
 ];
 
 /// Art 15(1): a significant, large-scale or large-scale-equivalent incident.
 fn incident_class(facts: &Facts, route: &Route) -> Answer {
     const ARTICLE: &str = "Art 15(1)";
-    let equivalent = facts.class_claimed == IncidentClass::LargeScaleEquivalent;
-    if equivalent && matches!(route.kind, AuthorityKind::Csirt | AuthorityKind::CrisisManagement) {
+    if facts.class_claimed == IncidentClass::LargeScaleEquivalent && is_member_state_user(route) {
         return Answer::fail(
             "Art 15(1), 2(11) to 2(13)",
             "large-scale-equivalent is a class for Union entities and third countries; a Member State claims significant \
              or large-scale",
         );
     }
-    let (mut shown, mut not_shown, mut missing) = (Vec::new(), Vec::new(), None);
-    let mut large_scale = false;
-    for Ground { rule, article, large_scale: makes_large_scale, holds } in &GROUNDS {
-        match holds(facts) {
-            Told::Yes(words) => {
-                shown.push(format!("{words} ({rule}, {article})"));
-                large_scale |= makes_large_scale;
-            }
+    let (mut shown, mut not_shown, mut missing) = (Vec::new(), Vec::new(), BTreeSet::new());
+    for ground in &GROUNDS {
+        match (ground.holds)(facts) {
+            Told::Yes(words) => shown.push((ground, words)),
             Told::No(words) => not_shown.push(words),
-            Told::Unknown(facts) => missing = Some(missing.map_or(facts.clone(), |m| &m | &facts)),
+            Told::Unknown(names) => missing.extend(names),
         }
     }
     if !shown.is_empty() {
+        let large_scale = shown.iter().any(|(ground, _)| ground.article == LARGE_SCALE);
         let claim_not_shown = facts.class_claimed == IncidentClass::LargeScale && !large_scale;
         let note = if claim_not_shown { "; large-scale is claimed but not shown, significant is enough" } else { "" };
-        return Answer::pass(ARTICLE, format!("{}{note}", shown.join("; ")));
-    }
-    match missing {
-        Some(facts) => Answer::unknown(ARTICLE, not_known_yet(&facts)),
-        None => Answer::fail(ARTICLE, format!("nothing shows a significant incident: {}", not_shown.join("; "))),
+        let because = shown.iter().map(|(g, words)| format!("{}: {words} ({}, {})", g.says, g.rule, g.article));
+        Answer::pass(ARTICLE, format!("{}{note}", words(because)))
+    } else if !missing.is_empty() {
+        Answer::unknown(ARTICLE, not_known_yet(&missing))
+    } else {
+        Answer::fail(ARTICLE, format!("nothing shows a significant incident: {}", words(not_shown.into_iter())))
     }
 }
 
@@ -251,8 +259,6 @@ fn realm(facts: &Facts, realm_is_live: bool) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::{
         codes::IncidentType,
@@ -281,11 +287,6 @@ mod tests {
         says(case, gate, change).0
     }
 
-    /// UMCG's case: every fact is known and none shows a significant incident.
-    fn harmless() -> Submission {
-        umcg()
-    }
-
     #[test]
     fn the_four_cases_get_what_the_law_gives() {
         let outcome = |case: Submission| judged(&case).iter().map(|g| g.verdict).collect::<Vec<_>>();
@@ -309,9 +310,9 @@ mod tests {
         assert_eq!((verdict, article.as_str()), (Verdict::Fail, "Art 15(1)"));
         assert_eq!(
             because,
-            "nothing shows a significant incident: emergency department open; patient records available; services \
-             restored; no personal data breach known; availability/ddos; national capacity not exceeded; 1 Member State \
-             affected (NL)"
+            "nothing shows a significant incident: emergency department open; patient records available and \
+             services restored; no personal data breach known; incident type availability/ddos; national capacity not \
+             exceeded; 1 Member State affected (NL)"
         );
     }
 
@@ -332,7 +333,7 @@ mod tests {
             ("L2", |c| c.facts.affected = BTreeSet::from([country("DE")])),
         ];
         for (rule, change) in grounds {
-            let (verdict, _, because) = says(harmless(), Gate::IncidentClass, change);
+            let (verdict, _, because) = says(umcg(), Gate::IncidentClass, change);
             assert_eq!(verdict, Verdict::Pass, "{rule}: {because}");
             assert!(because.contains(&format!("({rule}, NIS2 Art ")), "{rule}: {because}");
         }
@@ -351,12 +352,12 @@ mod tests {
             "test/test",
         ] {
             let change = |c: &mut Submission| c.facts.incident_types = vec![IncidentType::parse(kind).unwrap()];
-            assert_eq!(verdict(harmless(), Gate::IncidentClass, change), Verdict::Fail, "{kind}");
+            assert_eq!(verdict(umcg(), Gate::IncidentClass, change), Verdict::Fail, "{kind}");
         }
         let records_back = |c: &mut Submission| c.facts.impact.records_unavailable = Some(true);
-        assert_eq!(verdict(harmless(), Gate::IncidentClass, records_back), Verdict::Fail);
+        assert_eq!(verdict(umcg(), Gate::IncidentClass, records_back), Verdict::Fail);
         let no_emergency = |c: &mut Submission| c.facts.impact.emergency = Emergency::NotApplicable;
-        assert_eq!(verdict(harmless(), Gate::IncidentClass, no_emergency), Verdict::Fail);
+        assert_eq!(verdict(umcg(), Gate::IncidentClass, no_emergency), Verdict::Fail);
     }
 
     #[test]
@@ -371,7 +372,7 @@ mod tests {
             }),
         ];
         for (named, change) in missing {
-            let (verdict, _, because) = says(harmless(), Gate::IncidentClass, |c| change(&mut c.facts.impact));
+            let (verdict, _, because) = says(umcg(), Gate::IncidentClass, |c| change(&mut c.facts.impact));
             assert_eq!((verdict, because), (Verdict::Unknown, format!("not known yet: {named}")));
         }
     }
@@ -379,9 +380,9 @@ mod tests {
     #[test]
     fn a_missing_fact_that_cannot_bear_changes_nothing() {
         let restored = |c: &mut Submission| c.facts.impact.records_unavailable = None;
-        assert_eq!(verdict(harmless(), Gate::IncidentClass, restored), Verdict::Fail, "services are restored");
+        assert_eq!(verdict(umcg(), Gate::IncidentClass, restored), Verdict::Fail, "services are restored");
         let count = |c: &mut Submission| c.facts.impact.hospitals_affected = None;
-        assert_eq!(verdict(harmless(), Gate::IncidentClass, count), Verdict::Fail, "no ground counts hospitals");
+        assert_eq!(verdict(umcg(), Gate::IncidentClass, count), Verdict::Fail, "no ground counts hospitals");
         let shown = |c: &mut Submission| c.facts.impact.emergency = Emergency::Unknown;
         assert_eq!(verdict(rouen(), Gate::IncidentClass, shown), Verdict::Pass, "other grounds hold");
     }

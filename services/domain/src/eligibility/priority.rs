@@ -162,10 +162,10 @@ fn differing_criterion(first: Ranked<'_>, second: Ranked<'_>) -> Option<(Settled
     let (&criterion, (high, low)) = Criterion::ALL.iter().zip(pairs).find(|(_, (high, low))| high != low)?;
     let rule_of = |ranked: Ranked<'_>| {
         let band = ranked.bands.iter().find(|band| band.criterion == criterion);
-        band.map_or_else(String::new, |band| format!("rule {}, {}", band.rule, band.because))
+        band.map_or_else(String::new, |band| format!("rule {} ({})", band.rule, band.because))
     };
     let because = format!(
-        "({criterion}) {}: band {high} over {low}, because {} against {}",
+        "({criterion}) {}: band {high} over {low}, by {} against {}",
         name(criterion),
         rule_of(first),
         rule_of(second)
@@ -257,10 +257,32 @@ mod tests {
         assert_eq!(found.by, SettledBy::Criterion(Criterion::Impact));
         assert_eq!(
             found.to_string(),
-            "rouen before clinic: (c) potential impact: band 3 over 2, because rule C3, 5 hospitals affected against rule \
-             C2, large entity; emergency department diverted; band 3 for clinic would swap them (C3: at least 2 hospitals \
+            "rouen before clinic: (c) potential impact: band 3 over 2, by rule C3 (5 hospitals affected) against rule C2 \
+             (large entity and emergency department diverted); band 3 for clinic would swap them (C3: at least 2 hospitals \
              affected)"
         );
+    }
+
+    #[test]
+    fn the_swap_told_is_the_smallest() {
+        let key = |name: &str, bands| PriorityKey {
+            bands,
+            member_state_user: true,
+            submitted_at: Timestamp::from_millis(0),
+            request: RequestId::parse(name).unwrap(),
+        };
+        let swap = |first: [u8; 5], second: [u8; 5]| {
+            swap_in(Criterion::Severity, &key("first", first), &key("second", second), first[0], second[0])
+        };
+        let a2 = "A2: degraded: an attack on availability, or services not restored";
+        for (first, second, told) in [
+            ([2, 0, 0, 0, 0], [0, 1, 0, 0, 0], format!("band 2 for second would swap them ({a2})")),
+            ([1, 1, 0, 0, 0], [0, 0, 0, 0, 0], format!("band 2 for second would swap them ({a2})")),
+            ([4, 1, 0, 0, 0], [3, 0, 0, 0, 0], format!("band 2 for first would swap them ({a2})")),
+            ([4, 1, 0, 0, 0], [0, 0, 0, 0, 0], "no change of this criterion alone would swap them".to_owned()),
+        ] {
+            assert_eq!(swap(first, second), told);
+        }
     }
 
     #[test]

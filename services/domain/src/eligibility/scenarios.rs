@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::{assessment::Submission, events::Policy};
+use super::{
+    assessment::{Assessment, Command, State, Submission},
+    events::Policy,
+};
 use crate::{
     codes::{Country, IncidentType, Language, Nuts, ServiceId, Tlp},
     intake::events::{Emergency, Entity, Facts, Impact, IncidentClass, Needs, Precision, Route, Spillover},
-    kernel::{AuthorityId, HospitalId, RequestId, SpocId, Timestamp},
+    kernel::{Actor, Aggregate, AuthorityId, HospitalId, PrincipalId, Received, RequestId, Role, SpocId, Timestamp},
     registry::events::{Annex, AuthorityKind, Category, CouncilAct, Size},
 };
 
@@ -24,6 +27,21 @@ pub fn services(ids: &[&str]) -> BTreeSet<ServiceId> {
 
 fn texts(of: &[&str]) -> BTreeSet<String> {
     of.iter().map(|&text| text.to_owned()).collect()
+}
+
+/// A command's receipt.
+pub fn received(role: Role, name: &str, at: Timestamp) -> Received {
+    Received { at, by: Actor { role, principal: PrincipalId::parse(name).unwrap() } }
+}
+
+/// A case that waits for its answer.
+pub fn assessed(case: &Submission) -> State {
+    let mut state = State::default();
+    let command = Command::Assess(Box::new(case.clone()));
+    for event in Assessment::decide(&state, command, &received(Role::System, "muster", case.submitted_at)).unwrap() {
+        Assessment::evolve(&mut state, &event).unwrap();
+    }
+    state
 }
 
 /// FR-2019-ROUEN: granted; significant, not large-scale.
@@ -110,6 +128,11 @@ pub fn clinic() -> Submission {
     let mut case = elsewhere("ES", "clinic", "2023-03-05T20:00:00Z");
     case.facts.incident = "ES-2023-CLINIC".to_owned();
     case.facts.detected_at = at("2023-03-05T10:17:00Z");
+    case.facts.incident_types = ["modification", "access"]
+        .map(|kind| {
+            IncidentType::parse(&format!("information-content-security/unauthorised-information-{kind}")).unwrap()
+        })
+        .into();
     case.facts.impact.hospitals_affected = Some(1);
     case.facts.impact.emergency = Emergency::Diverted;
     case.facts.measures =

@@ -5,6 +5,9 @@ use std::{collections::BTreeSet, time::Duration};
 use super::events::{Cut, Outcome, Policy, Terms};
 use crate::{intake::events::Needs, kernel::FieldViolation};
 
+/// The most characters of a cut's reason.
+pub const CUT_REASON_CHARS_MAX: usize = 500;
+
 /// All that a request asks for; the policy says how long when the request does not.
 pub fn requested(needs: &Needs, policy: &Policy) -> Terms {
     Terms {
@@ -75,6 +78,10 @@ fn part_of_it(requested: &Terms, terms: &Terms, cuts: &[Cut]) -> Vec<FieldViolat
         }
         if reason.trim().is_empty() {
             wrong.push(mismatch("cuts", format!("give no reason for '{what}'")));
+        }
+        if reason.chars().count() > CUT_REASON_CHARS_MAX {
+            let says = format!("give a reason for '{what}' that is longer than {CUT_REASON_CHARS_MAX} characters");
+            wrong.push(mismatch("cuts", says));
         }
     }
     for what in less.difference(&told) {
@@ -250,6 +257,10 @@ mod tests {
         let blank = Cut { what: "person_days".to_owned(), reason: " ".to_owned() };
         let blank = part(|t| t.person_days = 40, &[blank]);
         assert!(blank.contains("cuts give no reason for 'person_days'"), "{blank}");
+        for (chars, fits) in [(CUT_REASON_CHARS_MAX, true), (501, false)] {
+            let reason = Cut { what: "person_days".to_owned(), reason: "é".repeat(chars) };
+            assert_eq!(part(|t| t.person_days = 40, &[reason]).is_empty(), fits, "{chars}");
+        }
         assert!(!mismatches(&asked(), Outcome::PartlyGranted, None, &[]).is_empty());
     }
 

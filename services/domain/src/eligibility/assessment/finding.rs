@@ -93,3 +93,102 @@ impl Assessment {
         self.findings.iter().filter_map(criterion).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        eligibility::{
+            assessment::{Assessment, Command, Rejection, State, Submission},
+            events::{Basis, Criterion, Finding, Verdict},
+            scenarios::{assessed, received, umcg},
+        },
+        intake::events::{Emergency, Spillover},
+        kernel::{Aggregate, Role},
+        registry::events::{Annex, Category, Size},
+    };
+
+    /// UMCG's case with every fact missing that can be.
+    fn all_unknown() -> Submission {
+        let mut case = umcg();
+        let impact = &mut case.facts.impact;
+        impact.emergency = Emergency::Unknown;
+        impact.hospitals_affected = None;
+        impact.records_unavailable = None;
+        impact.services_restored = None;
+        impact.data_breach = None;
+        case.facts.entity.annex = Annex::Unknown;
+        case.facts.entity.category = Category::Unknown;
+        case.facts.entity.size = Size::Unknown;
+        case.facts.spillover = Spillover::Unknown;
+        case
+    }
+
+    #[track_caller]
+    fn find(state: &mut State, case: &Submission, finding: Finding) -> usize {
+        let command = Command::Resolve { finding, reason: "told by the hospital".to_owned() };
+        let events = Assessment::decide(state, command, &received(Role::Officer, "anna", case.submitted_at)).unwrap();
+        events.iter().for_each(|event| Assessment::evolve(state, event).unwrap());
+        events.len()
+    }
+
+    #[test]
+    fn findings_settle_every_missing_fact_and_judge_as_if_it_had_been_declared() {
+        let case = all_unknown();
+        let mut state = assessed(&case);
+        assert!(!state.assessment().unwrap().unknown().is_empty());
+        for finding in [
+            Finding::Emergency(Emergency::Open),
+            Finding::HospitalsAffected(1),
+            Finding::RecordsUnavailable(false),
+            Finding::ServicesRestored(true),
+            Finding::DataBreach(false),
+            Finding::Annex(Annex::One),
+            Finding::Category(Category::Essential),
+            Finding::Size(Size::Large),
+            Finding::Spillover(Spillover::Low),
+        ] {
+            assert_eq!(find(&mut state, &case, finding.clone()), 1);
+            assert_eq!(find(&mut state, &case, finding), 0, "found before");
+        }
+        let found = state.assessment().unwrap();
+        let declared = assessed(&umcg());
+        let declared = declared.assessment().unwrap();
+        assert_eq!((&found.gates, &found.bands, &found.key), (&declared.gates, &declared.bands, &declared.key));
+        assert_eq!(found.unknown(), [] as [String; 0]);
+        assert_eq!(found.findings.len(), 9);
+    }
+
+    #[test]
+    fn a_criterion_that_is_not_relevant_needs_no_fact_but_the_gates_do() {
+        let case = all_unknown();
+        let mut state = assessed(&case);
+        for &criterion in Criterion::ALL {
+            assert_eq!(find(&mut state, &case, Finding::NotRelevant(criterion)), 1);
+            assert_eq!(find(&mut state, &case, Finding::NotRelevant(criterion)), 0);
+        }
+        let found = state.assessment().unwrap();
+        assert!(found.bands.iter().all(|band| band.basis == Basis::NotRelevant));
+        assert_eq!(found.key.bands, [2; 5]);
+        assert!(found.gates.iter().any(|gate| gate.verdict == Verdict::Unknown));
+    }
+
+    #[test]
+    fn a_finding_states_a_fact_and_how_it_is_known() {
+        let case = all_unknown();
+        let state = assessed(&case);
+        let officer = received(Role::Officer, "anna", case.submitted_at);
+        let resolve = |finding, reason: &str| {
+            Assessment::decide(&state, Command::Resolve { finding, reason: reason.to_owned() }, &officer)
+        };
+        for (finding, fact) in [
+            (Finding::Emergency(Emergency::Unknown), "emergency"),
+            (Finding::Annex(Annex::Unknown), "annex"),
+            (Finding::Category(Category::Unknown), "category"),
+            (Finding::Size(Size::Unknown), "size"),
+            (Finding::Spillover(Spillover::Unknown), "spillover"),
+        ] {
+            assert_eq!(resolve(finding, "nobody knows"), Err(Rejection::FindingSaysNothing { fact }));
+        }
+        assert_eq!(resolve(Finding::DataBreach(true), " "), Err(Rejection::ReasonMissing));
+    }
+}
