@@ -125,77 +125,80 @@ mod tests {
         assert!(wrong(|f| f.affected = BTreeSet::from([country("FR"), country("EL")])).is_empty());
     }
 
+    type Change = fn(&mut Facts);
+
+    /// One thing wrong, and how it is said.
+    const WRONG: [(Change, &str); 20] = [
+        (|f| f.incident = " ".into(), "facts.incident is blank (Art 15(5)(a))"),
+        (|f| f.entity.name.clear(), "facts.entity.name is blank (Art 15(5)(a))"),
+        (|f| f.entity.kind = "a\nb".into(), "facts.entity.kind has control characters (house rule: bounded input)"),
+        (
+            |f| f.incident_types = vec![f.incident_types[0].clone(); ENTRIES_MAX + 1],
+            "facts.incident_types has 51 entries, more than 50 (house rule: bounded input)",
+        ),
+        (
+            |f| f.exercise = true,
+            "facts.exercise is set, and this is the live realm: use the exercise's own (house rule D15)",
+        ),
+        (
+            |f| f.nuts.push(Nuts::parse("BE10").unwrap()),
+            "facts.nuts[1] is BE10, which does not lie in FR (Art 15(5)(a))",
+        ),
+        (
+            |f| f.affected = BTreeSet::from([country("GB")]),
+            "facts.affected has GB, which is not a Member State (Art 15(5)(a)(i))",
+        ),
+        (|f| f.needs.services.clear(), "facts.needs.services is empty: ask for at least one (Art 15(5)(b))"),
+        (
+            |f| (f.needs.remote_teams, f.needs.onsite_teams) = (0, 0),
+            "facts.needs.remote_teams and onsite_teams are 0: ask for at least one (Art 15(5)(b))",
+        ),
+        (
+            |f| (f.needs.remote_teams, f.needs.onsite_teams) = (25, 26),
+            "facts.needs.remote_teams and onsite_teams are 51 together, more than 50 (house rule: bounded input)",
+        ),
+        (
+            |f| (f.needs.remote_teams, f.needs.onsite_teams) = (u32::MAX, 1),
+            "facts.needs.remote_teams and onsite_teams are 4294967295 together, more than 50 (house rule: bounded \
+                 input)",
+        ),
+        (|f| f.needs.person_days = 0, "facts.needs.person_days is 0: ask for at least one (Art 15(5)(b))"),
+        (
+            |f| f.needs.person_days = 5_001,
+            "facts.needs.person_days is 5001, more than 5000 (house rule: bounded input)",
+        ),
+        (
+            |f| f.needs.duration = Some(Duration::ZERO),
+            "facts.needs.duration is not between a moment and a year (Art 15(5)(b))",
+        ),
+        (
+            |f| f.needs.duration = Some(DURATION_MAX + Duration::from_millis(1)),
+            "facts.needs.duration is not between a moment and a year (Art 15(5)(b))",
+        ),
+        (
+            |f| f.measures = BTreeSet::from(["Isolation".into()]),
+            "facts.measures[0] is not 1 to 64 of a-z, 0-9 and '-' (Art 15(5)(c))",
+        ),
+        (
+            |f| f.measures = BTreeSet::from(["r-ue".into()]),
+            "facts.measures[0] is marked R-UE: send a pointer, not the content (Decisions (EU, Euratom) 2019/1961 \
+                 and 2019/1962)",
+        ),
+        (|f| f.suppliers = BTreeSet::from(["".into()]), "facts.suppliers[0] is blank (Art 15(5)(a))"),
+        (
+            |f| f.suppliers = BTreeSet::from(["x".repeat(201)]),
+            "facts.suppliers[0] has 201 characters, more than 200 (house rule: bounded input)",
+        ),
+        (
+            |f| f.incident = "case 7, RESTREINT UE".into(),
+            "facts.incident is marked RESTREINT UE: send a pointer, not the content (Decisions (EU, Euratom) \
+                 2019/1961 and 2019/1962)",
+        ),
+    ];
+
     #[test]
     fn each_rule_names_its_field_and_article() {
-        type Change = fn(&mut Facts);
-        let cases: [(Change, &str); 20] = [
-            (|f| f.incident = " ".into(), "facts.incident is blank (Art 15(5)(a))"),
-            (|f| f.entity.name.clear(), "facts.entity.name is blank (Art 15(5)(a))"),
-            (|f| f.entity.kind = "a\nb".into(), "facts.entity.kind has control characters (house rule: bounded input)"),
-            (
-                |f| f.incident_types = vec![f.incident_types[0].clone(); ENTRIES_MAX + 1],
-                "facts.incident_types has 51 entries, more than 50 (house rule: bounded input)",
-            ),
-            (
-                |f| f.exercise = true,
-                "facts.exercise is set, and this is the live realm: use the exercise's own (house rule D15)",
-            ),
-            (
-                |f| f.nuts.push(Nuts::parse("BE10").unwrap()),
-                "facts.nuts[1] is BE10, which does not lie in FR (Art 15(5)(a))",
-            ),
-            (
-                |f| f.affected = BTreeSet::from([country("GB")]),
-                "facts.affected has GB, which is not a Member State (Art 15(5)(a)(i))",
-            ),
-            (|f| f.needs.services.clear(), "facts.needs.services is empty: ask for at least one (Art 15(5)(b))"),
-            (
-                |f| (f.needs.remote_teams, f.needs.onsite_teams) = (0, 0),
-                "facts.needs.remote_teams and onsite_teams are 0: ask for at least one (Art 15(5)(b))",
-            ),
-            (
-                |f| (f.needs.remote_teams, f.needs.onsite_teams) = (25, 26),
-                "facts.needs.remote_teams and onsite_teams are 51 together, more than 50 (house rule: bounded input)",
-            ),
-            (
-                |f| (f.needs.remote_teams, f.needs.onsite_teams) = (u32::MAX, 1),
-                "facts.needs.remote_teams and onsite_teams are 4294967295 together, more than 50 (house rule: bounded \
-                 input)",
-            ),
-            (|f| f.needs.person_days = 0, "facts.needs.person_days is 0: ask for at least one (Art 15(5)(b))"),
-            (
-                |f| f.needs.person_days = 5_001,
-                "facts.needs.person_days is 5001, more than 5000 (house rule: bounded input)",
-            ),
-            (
-                |f| f.needs.duration = Some(Duration::ZERO),
-                "facts.needs.duration is not between a moment and a year (Art 15(5)(b))",
-            ),
-            (
-                |f| f.needs.duration = Some(DURATION_MAX + Duration::from_millis(1)),
-                "facts.needs.duration is not between a moment and a year (Art 15(5)(b))",
-            ),
-            (
-                |f| f.measures = BTreeSet::from(["Isolation".into()]),
-                "facts.measures[0] is not 1 to 64 of a-z, 0-9 and '-' (Art 15(5)(c))",
-            ),
-            (
-                |f| f.measures = BTreeSet::from(["r-ue".into()]),
-                "facts.measures[0] is marked R-UE: send a pointer, not the content (Decisions (EU, Euratom) 2019/1961 \
-                 and 2019/1962)",
-            ),
-            (|f| f.suppliers = BTreeSet::from(["".into()]), "facts.suppliers[0] is blank (Art 15(5)(a))"),
-            (
-                |f| f.suppliers = BTreeSet::from(["x".repeat(201)]),
-                "facts.suppliers[0] has 201 characters, more than 200 (house rule: bounded input)",
-            ),
-            (
-                |f| f.incident = "case 7, RESTREINT UE".into(),
-                "facts.incident is marked RESTREINT UE: send a pointer, not the content (Decisions (EU, Euratom) \
-                 2019/1961 and 2019/1962)",
-            ),
-        ];
-        for (change, says) in cases {
+        for (change, says) in WRONG {
             assert_eq!(wrong(change), [says]);
         }
     }
