@@ -5,5 +5,8 @@ pub mod access;
 pub mod clock;
 pub mod identity;
 pub mod ids;
+pub mod lifecycle;
 pub mod retry;
+pub mod server;
 pub mod status;
+pub mod telemetry;
