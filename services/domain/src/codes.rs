@@ -67,11 +67,13 @@ impl Country {
 pub struct Nuts(String);
 
 impl Nuts {
-    /// Reads a code of the form `[A-Z]{2}[0-9A-Z]{0,3}` whose country is known; `GR` is read as `EL`.
+    /// Reads a code of the form `[A-Z]{2}[0-9A-Z]{0,3}` whose country is known; `GR` is read as `EL`,
+    /// `UK` as `GB`.
     pub fn parse(text: &str) -> Result<Self, UnknownCode> {
         let bad = || unknown("NUTS", text);
         let (country, rest) = text.split_at_checked(2).ok_or_else(bad)?;
-        let country = Country::parse(country).map_err(|_| bad())?;
+        // The United Kingdom's regions stood under `UK`, its country code is `GB`.
+        let country = Country::parse(if country == "UK" { "GB" } else { country }).map_err(|_| bad())?;
         if rest.len() > 3 || !rest.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()) {
             return Err(bad());
         }
@@ -299,6 +301,7 @@ mod tests {
     fn greece_is_read_as_gr_and_kept_as_el() {
         assert_eq!(Country::parse("GR").unwrap(), Country::parse("EL").unwrap());
         assert_eq!(Country::parse("GR").unwrap().as_str(), "EL");
+        assert!(Nuts::parse("UKI44").unwrap().is_in(Country::parse("GB").unwrap()));
         assert_eq!(Nuts::parse("GR300").unwrap().as_str(), "EL300");
     }
 

@@ -62,6 +62,8 @@ pub enum Ending {
     },
     /// The answer was no.
     Refused,
+    /// No provider could be found.
+    Unserved,
     /// Support ended and its report is filed.
     Reported(SummaryReport),
 }
@@ -73,6 +75,7 @@ impl Ending {
             Self::HandledNationally { .. } => CloseReason::HandledNationally,
             Self::Withdrawn { .. } => CloseReason::Withdrawn,
             Self::Refused => CloseReason::Refused,
+            Self::Unserved => CloseReason::Unserved,
             Self::Reported(_) => CloseReason::Reported,
         }
     }
@@ -136,6 +139,7 @@ impl Phase {
 
     fn after_closing(&self, reason: CloseReason) -> Option<Self> {
         let ending = match self {
+            Self::Submitted { .. } | Self::Withdrawn { .. } if reason == CloseReason::Unserved => Ending::Unserved,
             Self::Submitted { .. } => Ending::Refused,
             Self::Withdrawn { .. } if reason == CloseReason::Refused => Ending::Refused,
             Self::Withdrawn { reason, .. } => Ending::Withdrawn { reason: reason.clone() },

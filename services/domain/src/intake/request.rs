@@ -358,9 +358,11 @@ fn file_report(request: &Request, report: SummaryReport) -> Answer {
 
 fn close(request: &Request, reason: CloseReason) -> Answer {
     let over = match &request.phase {
-        Phase::Submitted { .. } => reason == CloseReason::Refused,
-        // The refusal may cross the withdrawal on its way.
-        Phase::Withdrawn { .. } => matches!(reason, CloseReason::Withdrawn | CloseReason::Refused),
+        Phase::Submitted { .. } => matches!(reason, CloseReason::Refused | CloseReason::Unserved),
+        // The refusal, or the end of the search, may cross the withdrawal on its way.
+        Phase::Withdrawn { .. } => {
+            matches!(reason, CloseReason::Withdrawn | CloseReason::Refused | CloseReason::Unserved)
+        }
         Phase::Opened | Phase::Returned { .. } | Phase::Endorsed { .. } | Phase::SupportEnded { .. } => false,
         Phase::Closed(ending) if ending.reason() == reason => return Ok(vec![]),
         Phase::Closed(ending) => return Err(Rejection::Closed(ending.reason())),

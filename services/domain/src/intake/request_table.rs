@@ -19,7 +19,7 @@ const AT_HOME: &str = "opened returned endorsed";
 /// After submission, not yet closed.
 const AWAY: &str = "submitted withdrawn ended";
 /// After the last event.
-const CLOSED: &str = "national abandoned refused reported";
+const CLOSED: &str = "national abandoned refused unserved reported";
 
 /// What is asked and by whom, in which situations, and what comes of it: events joined by `+`, `-` for nothing new,
 /// or `!` and the rejection. The French CSIRT is who returned, endorsed and submitted.
@@ -146,7 +146,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("handle, French CSIRT",              "withdrawn",                   "!Withdrawn"),
     ("handle, French CSIRT",              "ended",                       "!SupportEnded"),
     ("handle, French CSIRT",              "national",                    "-"),
-    ("handle, French CSIRT",              "abandoned refused reported",  "!Closed"),
+    ("handle, French CSIRT",              "abandoned refused unserved reported",  "!Closed"),
     ("handle, without words",             "absent",                      "!NotFound"),
     ("handle, without words",             AT_HOME,                       "!Fields"),
     ("handle, without words",             "submitted",                   "!AlreadySubmitted"),
@@ -222,13 +222,13 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("withdraw, hospital",                "submitted",                   "!UserWithdraws"),
     ("withdraw, hospital",                "withdrawn abandoned",         "-"),
     ("withdraw, hospital",                "ended",                       "!SupportEnded"),
-    ("withdraw, hospital",                "national refused reported",   "!Closed"),
+    ("withdraw, hospital",                "national refused unserved reported",   "!Closed"),
     ("withdraw, authority",               "absent",                      "!NotFound"),
     ("withdraw, authority",               AT_HOME,                       "Withdrawn+Closed"),
     ("withdraw, authority",               "submitted",                   "Withdrawn"),
     ("withdraw, authority",               "withdrawn abandoned",         "-"),
     ("withdraw, authority",               "ended",                       "!SupportEnded"),
-    ("withdraw, authority",               "national refused reported",   "!Closed"),
+    ("withdraw, authority",               "national refused unserved reported",   "!Closed"),
     ("withdraw, other reason",            "absent",                      "!NotFound"),
     ("withdraw, other reason",            AT_HOME,                       "Withdrawn+Closed"),
     ("withdraw, other reason",            "submitted",                   "Withdrawn"),
@@ -246,14 +246,14 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("end support",                       AT_HOME,                       "!NotSubmitted"),
     ("end support",                       "submitted withdrawn",         "SupportEnded"),
     ("end support",                       "ended reported",              "-"),
-    ("end support",                       "national abandoned refused",  "!Closed"),
+    ("end support",                       "national abandoned refused unserved",  "!Closed"),
 
     ("file report",                       "absent",                      "!NotFound"),
     ("file report",                       AT_HOME,                       "!NotSubmitted"),
     ("file report",                       "submitted withdrawn",         "!SupportNotEnded"),
     ("file report",                       "ended",                       "SummaryReportFiled+Closed"),
     ("file report",                       "reported",                    "-"),
-    ("file report",                       "national abandoned refused",  "!Closed"),
+    ("file report",                       "national abandoned refused unserved",  "!Closed"),
     ("file report, another",              "absent",                      "!NotFound"),
     ("file report, another",              AT_HOME,                       "!NotSubmitted"),
     ("file report, another",              "submitted withdrawn",         "!SupportNotEnded"),
@@ -270,23 +270,29 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("close, refused",                    "submitted withdrawn",         "Closed"),
     ("close, refused",                    "ended",                       "!NotOver"),
     ("close, refused",                    "refused",                     "-"),
-    ("close, refused",                    "national abandoned reported", "!Closed"),
+    ("close, refused",                    "national abandoned reported unserved", "!Closed"),
+    ("close, unserved",                   "absent",                      "!NotFound"),
+    ("close, unserved",                   AT_HOME,                       "!NotOver"),
+    ("close, unserved",                   "submitted withdrawn",         "Closed"),
+    ("close, unserved",                   "ended",                       "!NotOver"),
+    ("close, unserved",                   "unserved",                    "-"),
+    ("close, unserved",                   "national abandoned refused reported", "!Closed"),
     ("close, withdrawn",                  "absent",                      "!NotFound"),
     ("close, withdrawn",                  AT_HOME,                       "!NotOver"),
     ("close, withdrawn",                  "withdrawn",                   "Closed"),
     ("close, withdrawn",                  "submitted ended",             "!NotOver"),
     ("close, withdrawn",                  "abandoned",                   "-"),
-    ("close, withdrawn",                  "national refused reported",   "!Closed"),
+    ("close, withdrawn",                  "national refused unserved reported",   "!Closed"),
     ("close, handled nationally",         "absent",                      "!NotFound"),
     ("close, handled nationally",         AT_HOME,                       "!NotOver"),
     ("close, handled nationally",         AWAY,                          "!NotOver"),
     ("close, handled nationally",         "national",                    "-"),
-    ("close, handled nationally",         "abandoned refused reported",  "!Closed"),
+    ("close, handled nationally",         "abandoned refused unserved reported",  "!Closed"),
     ("close, reported",                   "absent",                      "!NotFound"),
     ("close, reported",                   AT_HOME,                       "!NotOver"),
     ("close, reported",                   AWAY,                          "!NotOver"),
     ("close, reported",                   "reported",                    "-"),
-    ("close, reported",                   "national abandoned refused",  "!Closed"),
+    ("close, reported",                   "national abandoned refused unserved",  "!Closed"),
 ];
 
 /// When everything in this table happens.
@@ -304,6 +310,7 @@ const SITUATIONS: &[(&str, &[&str])] = &[
     ("national", &[OPEN, "handle, French CSIRT"]),
     ("abandoned", &[OPEN, "withdraw, hospital"]),
     ("refused", &[OPEN, ENDORSE, SUBMIT, "close, refused"]),
+    ("unserved", &[OPEN, ENDORSE, SUBMIT, "close, unserved"]),
     ("reported", &[OPEN, ENDORSE, SUBMIT, "end support", "file report"]),
 ];
 const OPEN: &str = "open, as before";
@@ -449,6 +456,7 @@ fn acts_afterwards() -> Vec<Act> {
         file("file report, another", "0b".repeat(32)),
         file("file report, without hash", "0A".to_owned()),
         close("close, refused", CloseReason::Refused),
+        close("close, unserved", CloseReason::Unserved),
         close("close, withdrawn", CloseReason::Withdrawn),
         close("close, handled nationally", CloseReason::HandledNationally),
         close("close, reported", CloseReason::Reported),

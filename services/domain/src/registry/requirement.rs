@@ -77,7 +77,7 @@ mod tests {
         NationalRequirement {
             member_state: country("FR"),
             certificates_any_of: BTreeSet::from(["national incident response qualification (FR)".to_owned()]),
-            certificates_for_essential_only: true,
+            essential_only: true,
             eu_control: true,
             clearance: false,
         }
