@@ -8,6 +8,7 @@ pub mod clocks;
 pub mod codes;
 pub mod event;
 pub mod kernel;
+pub mod parties;
 #[cfg(test)]
 mod testing;
 

@@ -3,7 +3,7 @@
 //!
 //! A handler asks in this order, and so never tells whether something exists to somebody who may not know:
 //!
-//! 1. find what the call is about; what is not there is `Resource::default()`, which is nobody's;
+//! 1. find what the call is about; what is not there is `Party::default()`, which is nobody's;
 //! 2. `may`: `Denied` is told to everybody of that role, whatever they name; `Hidden` gets the answer for *not there*;
 //! 3. `Allowed`, but not there: the answer for *not there*.
 //!
@@ -13,11 +13,10 @@
 #[cfg(test)]
 mod matrix;
 
-use std::collections::BTreeSet;
-
 use muster_domain::{
     codes::Tlp,
-    kernel::{Actor, AuthorityId, HospitalId, ProviderId, Role, SpocId},
+    kernel::{Actor, Role},
+    parties::Party,
 };
 
 /// How far a role reaches with an action.
@@ -175,23 +174,6 @@ actions! {
     }
 }
 
-/// Whose something is: the parties of a case, an offer, a mandate or a record. `Default` is nobody's.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Resource {
-    /// The hospital that it is about.
-    pub hospital: Option<HospitalId>,
-    /// The authority that made it its own or signed it.
-    pub authority: Option<AuthorityId>,
-    /// Every authority of its country; for a Union entity, CERT-EU.
-    pub country_authorities: BTreeSet<AuthorityId>,
-    /// The single points of contact that transmit for it: of a case, its authority's; of a hospital, its country's.
-    pub spocs: BTreeSet<SpocId>,
-    /// The providers that it is about: of a case none, of an offer its addressee.
-    pub providers: BTreeSet<ProviderId>,
-    /// Who may be told; `None` for what carries no marking.
-    pub tlp: Option<Tlp>,
-}
-
 /// The answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -204,40 +186,41 @@ pub enum Access {
 }
 
 /// Whether `who` may do `action` to `resource`. The id of an organisation's principal is the organisation's id.
-pub fn may(who: &Actor, action: Action, resource: &Resource) -> Access {
+pub fn may(who: &Actor, action: Action, resource: &Party) -> Access {
     let within = match reach(who.role, action) {
         Reach::Never => return Access::Denied,
-        Reach::Own => resource.names(who),
-        Reach::Country => resource.names(who) || resource.is_open_to_country_of(who),
+        Reach::Own => names(resource, who),
+        Reach::Country => names(resource, who) || is_open_to_country_of(resource, who),
         Reach::All => true,
     };
     if within { Access::Allowed } else { Access::Hidden }
 }
 
-impl Resource {
-    /// Whether `who` is a party by name.
-    fn names(&self, who: &Actor) -> bool {
-        let id = who.principal.as_str();
-        match who.role {
-            Role::Hospital => self.hospital.as_ref().is_some_and(|hospital| hospital.as_str() == id),
-            Role::Authority => self.authority.as_ref().is_some_and(|authority| authority.as_str() == id),
-            Role::Spoc => self.spocs.iter().any(|spoc| spoc.as_str() == id),
-            Role::Provider => self.providers.iter().any(|provider| provider.as_str() == id),
-            Role::Officer | Role::Commission | Role::Auditor | Role::Operator | Role::System => false,
-        }
+/// Whether `who` is a party by name.
+fn names(party: &Party, who: &Actor) -> bool {
+    let id = who.principal.as_str();
+    match who.role {
+        Role::Hospital => party.hospital.as_ref().is_some_and(|hospital| hospital.as_str() == id),
+        Role::Authority => party.authority.as_ref().is_some_and(|authority| authority.as_str() == id),
+        Role::Spoc => party.spocs.iter().any(|spoc| spoc.as_str() == id),
+        Role::Provider => party.providers.iter().any(|provider| provider.as_str() == id),
+        Role::Officer | Role::Commission | Role::Auditor | Role::Operator | Role::System => false,
     }
+}
 
-    /// Whether `who` is an authority of the country and the marking lets it know. TLP:AMBER+STRICT and TLP:RED stay with
-    /// those named; until an authority has made a request its own, all of the country's are whom it is sent to.
-    fn is_open_to_country_of(&self, who: &Actor) -> bool {
-        let named_only = self.authority.is_some() && self.tlp >= Some(Tlp::AmberStrict);
-        !named_only && self.country_authorities.iter().any(|authority| authority.as_str() == who.principal.as_str())
-    }
+/// Whether `who` is an authority of the country and the marking lets it know. TLP:AMBER+STRICT and TLP:RED stay with those
+/// named; until an authority has made a request its own, all of the country's are whom it is sent to.
+fn is_open_to_country_of(party: &Party, who: &Actor) -> bool {
+    let named_only = party.authority.is_some() && party.tlp >= Some(Tlp::AmberStrict);
+    let among = party.country_authorities.iter().any(|authority| authority.as_str() == who.principal.as_str());
+    who.role == Role::Authority && !named_only && among
 }
 
 #[cfg(test)]
 mod tests {
-    use muster_domain::kernel::PrincipalId;
+    use std::collections::BTreeSet;
+
+    use muster_domain::kernel::{AuthorityId, HospitalId, PrincipalId, ProviderId, SpocId};
 
     use super::*;
 
@@ -246,8 +229,8 @@ mod tests {
     }
 
     /// A case of `chu-rouen`, made its own by `csirt-fr`, with an offer to `p1`.
-    fn case(tlp: Tlp) -> Resource {
-        Resource {
+    fn case(tlp: Tlp) -> Party {
+        Party {
             hospital: Some(HospitalId::parse("chu-rouen").unwrap()),
             authority: Some(AuthorityId::parse("csirt-fr").unwrap()),
             country_authorities: ["csirt-fr", "crisis-fr"].map(|id| AuthorityId::parse(id).unwrap()).into(),
@@ -270,7 +253,7 @@ mod tests {
             assert_eq!(may(&other, Action::GetRequest, &case(tlp)), expected, "{tlp}");
             assert_eq!(may(&actor(Role::Authority, "csirt-fr"), Action::GetRequest, &case(tlp)), Access::Allowed);
         }
-        let new = Resource { authority: None, ..case(Tlp::Red) };
+        let new = Party { authority: None, ..case(Tlp::Red) };
         assert_eq!(may(&other, Action::EndorseRequest, &new), Access::Allowed);
     }
 

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, fmt::Display, time::Duration};
 
-use muster_domain::kernel::{Refusal, RefusalKind, Role};
+use muster_domain::kernel::{FieldViolation, Refusal, RefusalKind, Role};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -20,17 +20,6 @@ const LOCALE: &str = "en";
 
 /// How long a caller should wait before it tries again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// What is wrong with one field of a call; read aloud it is a sentence: field, what is wrong, rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldViolation {
-    /// The field's path in the call, e.g. `facts.needs.services`.
-    pub field: String,
-    /// The article or house rule behind it.
-    pub rule: &'static str,
-    /// What is wrong with it, e.g. `is blank`.
-    pub says: String,
-}
 
 /// What a status says, before it is one.
 struct Answer<'a> {
@@ -57,20 +46,25 @@ impl Answer<'_> {
     }
 }
 
-/// A refusal by a rule of the domain; `fields` are the fields that are wrong, if any is to blame.
-pub fn refused(refusal: &Refusal, fields: &[FieldViolation]) -> Status {
-    let Refusal { reason, kind, rule, says, way_out } = refusal;
+/// A refusal, with every field that is wrong.
+pub fn refused(refusal: &Refusal) -> Status {
+    let Refusal { reason, kind, rule, says, way_out, fields } = refusal;
     let code = match kind {
         RefusalKind::Invalid => Code::InvalidArgument,
         RefusalKind::NotFound => Code::NotFound,
         RefusalKind::AlreadyExists => Code::AlreadyExists,
         RefusalKind::Precondition => Code::FailedPrecondition,
         RefusalKind::Denied => Code::PermissionDenied,
+        RefusalKind::Unavailable => Code::Unavailable,
+        RefusalKind::Broken => Code::DataLoss,
     };
     let answer = Answer { code, reason, because: ("rule", rule), says: says.clone(), way_out };
     answer.status_with(|details| {
         if *kind == RefusalKind::Precondition {
             details.add_precondition_failure_violation(*reason, *rule, says);
+        }
+        if *kind == RefusalKind::Unavailable {
+            retry(details);
         }
         add_fields(details, fields);
     })
@@ -121,73 +115,6 @@ pub fn not_found(what: &'static str, id: &str) -> Status {
         because: ("rule", "own cases only"),
         says: format!("there is no {what} '{id}' that you may see"),
         way_out: "list what you may see, and see that the id is right",
-    };
-    answer.status()
-}
-
-/// The same request id came with another payload.
-pub fn request_id_reused(request_id: &str) -> Status {
-    let rule = "one request id, one command";
-    let field = FieldViolation {
-        field: "request_id".to_owned(),
-        rule,
-        says: format!("'{request_id}' was used for another command"),
-    };
-    let answer = Answer {
-        code: Code::InvalidArgument,
-        reason: "REQUEST_ID_REUSED",
-        because: ("rule", rule),
-        says: format!("request_id {}", field.says),
-        way_out: "make up a new request id for a new command; to repeat the first one, send it unchanged",
-    };
-    answer.status_with(|details| add_fields(details, &[field]))
-}
-
-/// The answering process has not reached the position that the call waits for; it has `sequence.index`.
-pub fn behind(sequence: u64, index: u32) -> Status {
-    let position = format!("{sequence}.{index}");
-    let answer = Answer {
-        code: Code::Unavailable,
-        reason: "BEHIND",
-        because: ("position", &position),
-        says: format!("the position asked for is not reached yet: this process is at {position}"),
-        way_out: "try again in a moment, or allow the call more time",
-    };
-    answer.status_with(retry)
-}
-
-/// The journal cannot be reached; nothing was written.
-pub fn journal_unavailable(why: impl Display) -> Status {
-    let answer = Answer {
-        code: Code::Unavailable,
-        reason: "JOURNAL_UNAVAILABLE",
-        because: ("rule", "nothing is answered that is not in the log"),
-        says: format!("nothing was written: {why}"),
-        way_out: "send the same call with the same request id again in a moment",
-    };
-    answer.status_with(retry)
-}
-
-/// The journal gave no answer in time: the command may have been written, or may still be.
-pub fn outcome_unknown() -> Status {
-    let answer = Answer {
-        code: Code::DeadlineExceeded,
-        reason: "OUTCOME_UNKNOWN",
-        because: ("rule", "one request id, one command"),
-        says: "the journal has not answered in time: the command may have been written".to_owned(),
-        way_out: "send the same call with the same request id again: it is done once, and you learn how it ended",
-    };
-    answer.status_with(retry)
-}
-
-/// The log has a gap or is damaged: nothing is decided or shown on top of it.
-pub fn log_damaged(what: impl Display) -> Status {
-    let answer = Answer {
-        code: Code::DataLoss,
-        reason: "LOG_DAMAGED",
-        because: ("rule", "invariant L3"),
-        says: what.to_string(),
-        way_out: "whoever runs muster must act: muster doctor names the place and the last good position",
     };
     answer.status()
 }
@@ -299,6 +226,7 @@ mod tests {
             rule: "Art 14(2)",
             says: "offer o-9 expired at 14:02:11".to_owned(),
             way_out: "list your offers",
+            fields: Vec::new(),
         }
     }
 
@@ -310,11 +238,14 @@ mod tests {
             (RefusalKind::AlreadyExists, Code::AlreadyExists),
             (RefusalKind::Precondition, Code::FailedPrecondition),
             (RefusalKind::Denied, Code::PermissionDenied),
+            (RefusalKind::Unavailable, Code::Unavailable),
+            (RefusalKind::Broken, Code::DataLoss),
         ] {
-            let status = refused(&refusal(kind), &[]);
+            let status = refused(&refusal(kind));
             assert_eq!(status.code(), code);
             let failed = status.get_error_details().precondition_failure().cloned();
             assert_eq!(failed.is_some(), kind == RefusalKind::Precondition);
+            let again = (kind == RefusalKind::Unavailable).then_some(RETRY_AFTER);
             assert_eq!(
                 explain(&status),
                 Explained {
@@ -322,83 +253,37 @@ mod tests {
                     rule: "Art 14(2)".to_owned(),
                     says: "offer o-9 expired at 14:02:11".to_owned(),
                     way_out: "list your offers".to_owned(),
-                    ..Explained::default()
+                    fields: BTreeMap::new(),
+                    retry_after: again,
                 }
             );
         }
     }
 
     #[test]
-    fn every_wrong_field_is_named_with_its_rule() {
+    fn every_wrong_field_is_told_at_once() {
         let wrong = |field: &str, says: &str| FieldViolation {
             field: field.to_owned(),
             rule: "Art 15(5)(b)",
             says: says.to_owned(),
         };
-        let fields = [wrong("facts.needs.services", "is empty"), wrong("facts.needs.person_days", "is 0")];
-        for status in [refused(&refusal(RefusalKind::Invalid), &fields), unreadable(&fields)] {
-            let told = explain(&status);
-            assert_eq!(told.fields.len(), 2);
-            assert_eq!(told.fields["facts.needs.services"], "is empty (Art 15(5)(b))");
-        }
-        let status = unreadable(&fields);
-        assert_eq!(status.message(), "facts.needs.services is empty; facts.needs.person_days is 0");
+        let fields = vec![wrong("facts.needs.services", "is empty"), wrong("facts.nuts[0]", "is not in FR")];
+        let told = explain(&refused(&Refusal { fields: fields.clone(), ..refusal(RefusalKind::Invalid) })).fields;
+        assert_eq!(told, explain(&unreadable(&fields)).fields);
+        assert_eq!(told.get("facts.nuts[0]").map(String::as_str), Some("is not in FR (Art 15(5)(b))"));
+        assert_eq!(told.len(), 2);
     }
 
     #[test]
-    fn what_may_help_later_says_when() {
-        for (status, reason) in [
-            (behind(12, 3), "BEHIND"),
-            (journal_unavailable("no route"), "JOURNAL_UNAVAILABLE"),
-            (outcome_unknown(), "OUTCOME_UNKNOWN"),
-            (busy(), "BUSY"),
-            (stopping(), "STOPPING"),
-        ] {
-            let told = explain(&status);
-            assert_eq!((told.reason.as_str(), told.retry_after), (reason, Some(RETRY_AFTER)));
-        }
-        for status in [not_found("request", "r-1"), log_damaged("a gap"), too_large(1), request_id_reused("x")] {
-            assert_eq!(explain(&status).retry_after, None, "{status}");
-        }
-        assert_eq!(behind(12, 3).get_error_details().error_info().unwrap().metadata["position"], "12.3");
+    fn what_is_hidden_and_what_is_missing_are_told_in_the_same_bytes() {
+        let (hidden, missing) = (not_found("request", "r-1"), not_found("request", "r-1"));
+        assert_eq!((hidden.message(), hidden.details()), (missing.message(), missing.details()));
     }
 
     #[test]
-    fn every_answer_has_a_reason_words_and_a_way_out() {
-        let all = [
-            unauthenticated("nobody", "say who"),
-            denied(Role::Auditor, Action::Decide),
-            not_found("offer", "o-1"),
-            request_id_reused("x"),
-            behind(0, 0),
-            journal_unavailable("x"),
-            outcome_unknown(),
-            log_damaged("x"),
-            too_large(1),
-            busy(),
-            stopping(),
-            fault("a secret"),
-        ];
-        let mut reasons = std::collections::BTreeSet::new();
-        for status in all {
-            let told = explain(&status);
-            assert!(reasons.insert(told.reason.clone()), "{told:?}");
-            assert!(!told.says.is_empty() && !told.way_out.is_empty(), "{told:?}");
-            assert!(!told.says.ends_with('.') && !told.way_out.ends_with('.'), "{told:?}");
-            assert!(!told.says.contains("secret"), "{told:?}");
-        }
-    }
-
-    #[test]
-    fn a_hidden_thing_and_a_missing_one_are_told_in_the_same_bytes() {
-        let bytes = || not_found("request", "r-1").details().to_vec();
-        assert!((0..32).all(|_| bytes() == bytes()));
-    }
-
-    #[test]
-    fn what_muster_did_not_say_is_told_as_such() {
-        let told = explain(&Status::unavailable("tcp connect error"));
-        assert_eq!(told.reason, "TRANSPORT");
-        assert!(told.says.contains("tcp connect error") && told.way_out.contains("doctor"), "{told:?}");
+    fn a_status_that_is_not_ours_is_told_as_transport() {
+        let explained = explain(&Status::unavailable("connection refused"));
+        assert_eq!(explained.reason, "TRANSPORT");
+        assert!(explained.says.contains("connection refused"));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use muster_domain::kernel::{Actor, AuthorityId, HospitalId, PrincipalId, ProviderId, Role, SpocId};
 
-use super::{Access, Action, Reach, Resource, may};
+use super::{Access, Action, Party, Reach, may};
 
 /// What everybody who is signed in may read.
 const PUBLIC: &str = "GetRealm ListAuthorities ListRequirements ListServices GetStatus";
@@ -93,8 +93,8 @@ impl Relation {
     const ALL: [Self; 4] = [Self::Party, Self::Compatriot, Self::Stranger, Self::Nothing];
 
     /// Something to which the principal `me` stands like this.
-    fn resource(self) -> Resource {
-        let of = |id: &str| Resource {
+    fn resource(self) -> Party {
+        let of = |id: &str| Party {
             hospital: Some(HospitalId::parse(id).unwrap()),
             authority: Some(AuthorityId::parse(id).unwrap()),
             country_authorities: [AuthorityId::parse(id).unwrap()].into(),
@@ -105,10 +105,10 @@ impl Relation {
         match self {
             Self::Party => of("me"),
             Self::Compatriot => {
-                Resource { country_authorities: [AuthorityId::parse("me").unwrap()].into(), ..of("somebody") }
+                Party { country_authorities: [AuthorityId::parse("me").unwrap()].into(), ..of("somebody") }
             }
             Self::Stranger => of("somebody"),
-            Self::Nothing => Resource::default(),
+            Self::Nothing => Party::default(),
         }
     }
 }

@@ -1,0 +1,145 @@
+//! Whose something is: the parties of a case, by whom everything else is kept from everybody else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    codes::{Country, Tlp},
+    event::Event,
+    intake::events::RequestEvent,
+    kernel::{AuthorityId, HospitalId, ProviderId, RequestId, SpocId},
+    registry::events::{Authority, AuthorityEvent, AuthorityKind, HospitalEvent},
+};
+
+/// The parties of a case, an offer, a mandate or a record. `Default` is nobody's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Party {
+    /// The hospital that it is about.
+    pub hospital: Option<HospitalId>,
+    /// The authority that made it its own or signed it.
+    pub authority: Option<AuthorityId>,
+    /// Every authority of its country, and CERT-EU while no authority has made it its own.
+    pub country_authorities: BTreeSet<AuthorityId>,
+    /// The single points of contact that transmit for it: of a case, its authority's; of a hospital, its country's.
+    pub spocs: BTreeSet<SpocId>,
+    /// The providers that it is about: of a case none, of an offer its addressee.
+    pub providers: BTreeSet<ProviderId>,
+    /// Who may be told; `None` for what carries no marking.
+    pub tlp: Option<Tlp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Asked {
+    hospital: HospitalId,
+    country: Country,
+    authority: Option<AuthorityId>,
+    tlp: Tlp,
+}
+
+/// Who is who, and who asks, as the log tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parties {
+    authorities: BTreeMap<AuthorityId, Authority>,
+    hospitals: BTreeMap<HospitalId, Country>,
+    requests: BTreeMap<RequestId, Asked>,
+}
+
+impl Parties {
+    /// Takes an event; `id` names the aggregate that wrote it.
+    pub fn take(&mut self, id: &str, event: &Event) {
+        match event {
+            Event::Authority(AuthorityEvent::Registered(authority) | AuthorityEvent::Amended(authority)) => {
+                self.authorities.insert(authority.id.clone(), authority.clone());
+            }
+            Event::Hospital(HospitalEvent::Registered(hospital) | HospitalEvent::Amended(hospital)) => {
+                self.hospitals.insert(hospital.id.clone(), hospital.member_state);
+            }
+            Event::Request(event) => {
+                if let Ok(request) = RequestId::parse(id) {
+                    self.take_request(request, event);
+                }
+            }
+            Event::Realm(_)
+            | Event::Provider(_)
+            | Event::Mandate(_)
+            | Event::Requirement(_)
+            | Event::ThirdCountry(_)
+            | Event::Catalogue(_)
+            | Event::Assessment(_)
+            | Event::Policy(_)
+            | Event::Desk(_) => {}
+        }
+    }
+
+    fn take_request(&mut self, request: RequestId, event: &RequestEvent) {
+        match event {
+            RequestEvent::Opened { hospital, facts, .. } => {
+                let asked =
+                    Asked { hospital: hospital.clone(), country: facts.country, authority: None, tlp: facts.tlp };
+                self.requests.insert(request, asked);
+            }
+            RequestEvent::Amended { facts } => {
+                if let Some(asked) = self.requests.get_mut(&request) {
+                    *asked = Asked { country: facts.country, tlp: facts.tlp, ..asked.clone() };
+                }
+            }
+            RequestEvent::Endorsed { authority, .. }
+            | RequestEvent::Returned { authority, .. }
+            | RequestEvent::HandledNationally { authority, .. } => {
+                if let Some(asked) = self.requests.get_mut(&request) {
+                    asked.authority = Some(authority.clone());
+                }
+            }
+            RequestEvent::Linked { .. }
+            | RequestEvent::Submitted { .. }
+            | RequestEvent::Withdrawn { .. }
+            | RequestEvent::SupportEnded
+            | RequestEvent::SummaryReportFiled(_)
+            | RequestEvent::Closed { .. } => {}
+        }
+    }
+
+    /// An authority's record.
+    pub fn authority(&self, id: &AuthorityId) -> Option<&Authority> {
+        self.authorities.get(id)
+    }
+
+    /// Every authority on record.
+    pub fn authorities(&self) -> impl Iterator<Item = &Authority> {
+        self.authorities.values()
+    }
+
+    /// The authorities that a case of this country may turn to: its own, and CERT-EU, whose entities are everywhere.
+    fn authorities_for(&self, country: Country) -> impl Iterator<Item = &Authority> {
+        self.authorities
+            .values()
+            .filter(move |authority| authority.country == Some(country) || authority.kind == AuthorityKind::CertEu)
+    }
+
+    /// The parties of a request; nobody's if there is none.
+    pub fn of_request(&self, request: &RequestId) -> Party {
+        let Some(asked) = self.requests.get(request) else { return Party::default() };
+        let of_country = self.authorities_for(asked.country).map(|authority| authority.id.clone());
+        let spoc = asked.authority.as_ref().and_then(|id| self.authorities.get(id)).and_then(|a| a.spoc.clone());
+        Party {
+            hospital: Some(asked.hospital.clone()),
+            authority: asked.authority.clone(),
+            country_authorities: of_country.collect(),
+            spocs: spoc.into_iter().collect(),
+            providers: BTreeSet::new(),
+            tlp: Some(asked.tlp),
+        }
+    }
+
+    /// The parties of a case that is to be opened.
+    pub fn of_new_request(&self, hospital: &HospitalId, country: Country) -> Party {
+        let of_country = self.authorities_for(country).map(|authority| authority.id.clone());
+        Party { hospital: Some(hospital.clone()), country_authorities: of_country.collect(), ..Party::default() }
+    }
+
+    /// The parties of a hospital's record.
+    pub fn of_hospital(&self, hospital: &HospitalId) -> Party {
+        let Some(country) = self.hospitals.get(hospital) else { return Party::default() };
+        let spocs = self.authorities_for(*country).filter_map(|authority| authority.spoc.clone());
+        Party { spocs: spocs.collect(), ..self.of_new_request(hospital, *country) }
+    }
+}
