@@ -3,6 +3,7 @@
 pub mod append;
 #[cfg(feature = "testing")]
 pub mod conformance;
+pub mod embedded;
 mod local;
 pub mod memory;
 pub mod port;
