@@ -1,1 +1,2 @@
 //! muster-dispatch
+pub mod writer;

@@ -11,7 +11,7 @@ use muster_domain::{
         events::DeskEvent,
         taking,
     },
-    kernel::{Actor, Aggregate, PrincipalId, Received, Role, Timestamp},
+    kernel::{Actor, PrincipalId, Received, Role, Timestamp},
 };
 use muster_journal::{
     append::{Appended, Lost},
@@ -204,7 +204,7 @@ impl Writer {
                 Lost::TooLarge { bytes, bytes_max } => {
                     Stop::Unavailable(format!("a frame of {bytes} bytes is more than the journal's {bytes_max}"))
                 }
-                Lost::Broken(broken) => Stop::Broken(broken.into()),
+                Lost::Unreadable(broken) => Stop::Broken(broken.into()),
             }),
             Input::Checked(Ok(head)) if head == self.head => self.landed(head),
             Input::Checked(Ok(_)) => self.stop(Stop::Overtaken),
@@ -227,8 +227,8 @@ impl Writer {
             return Vec::new();
         }
         if record.subject == self.subject {
-            let own = record.sequence <= self.head
-                || self.flight.as_ref().is_some_and(|flight| flight.frame == record.frame);
+            let own =
+                record.sequence <= self.head || self.flight.as_ref().is_some_and(|flight| flight.frame == record.frame);
             if !own {
                 return self.stop(Stop::Overtaken);
             }
@@ -295,7 +295,8 @@ impl Writer {
                 false
             }
             Ok(events) => {
-                let full = events.iter().filter(|e| matches!(e, DeskEvent::Offered { .. })).count() >= OFFERS_PER_COMMIT_MAX;
+                let full =
+                    events.iter().filter(|e| matches!(e, DeskEvent::Offered { .. })).count() >= OFFERS_PER_COMMIT_MAX;
                 self.commands.insert(meta.command, (meta.fingerprint, None));
                 self.recorded_at = self.recorded_at.max(now);
                 let commit = self.commit(meta, events);
@@ -422,9 +423,9 @@ impl Writer {
 /// About how many bytes a commit takes in its frame.
 fn weight(commit: &Commit) -> usize {
     let event = |event: &muster_domain::event::Event| match event {
-        muster_domain::event::Event::Desk(DeskEvent::Offered { considered, .. } | DeskEvent::Escalated { considered, .. }) => {
-            considered.len().saturating_mul(48).saturating_add(200)
-        }
+        muster_domain::event::Event::Desk(
+            DeskEvent::Offered { considered, .. } | DeskEvent::Escalated { considered, .. },
+        ) => considered.len().saturating_mul(48).saturating_add(200),
         _ => 1000,
     };
     commit.events.iter().map(event).fold(300, usize::saturating_add)

@@ -1,1 +1,2 @@
 //! muster-eligibility
+pub mod react;

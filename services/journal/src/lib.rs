@@ -1,8 +1,13 @@
 //! How facts are kept, read and acted on: the port, its adapters, the stored form, and the loops that run on them.
 
 pub mod append;
+#[cfg(feature = "testing")]
+pub mod conformance;
+pub mod embedded;
 pub mod engine;
+mod local;
 pub mod memory;
 pub mod port;
+mod retry;
 pub mod stored;
 pub mod subjects;

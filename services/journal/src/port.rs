@@ -10,8 +10,9 @@
 //! * **Append** is a compare-and-set on the subject: `expected` is the sequence of the subject's last record, 0 for none. It
 //!   says nothing of other subjects. An acknowledged record is on disk, if the adapter has a disk at all.
 //! * **Reads** never go backwards and never skip: a reader that cannot give the next record says `Gap`, `Corrupt` or
-//!   `Unavailable`. `load` and `head` see every record acknowledged before they were called.
-//! * Bytes are kept and given back exactly; only `stored` looks inside.
+//!   `Unavailable`. `load` and `head` see every record acknowledged before they were called. Whoever asks for what follows
+//!   a record that is not there has read another log, and is told `Gap`.
+//! * Bytes are kept and given back exactly; only `stored` looks inside. A frame has at most [`FRAME_BYTES_MAX`].
 //!
 //! `conformance` is this page as code; every adapter passes it.
 
@@ -20,6 +21,9 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use muster_domain::kernel::{RealmId, is_token};
 use uuid::Uuid;
+
+/// The largest frame that any journal takes, in bytes: JetStream's 1 MiB less room for headers.
+pub const FRAME_BYTES_MAX: usize = 1024 * 1024 - 4096;
 
 /// Which context writes a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

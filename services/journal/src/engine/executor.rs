@@ -119,7 +119,7 @@ where
             Told::Appended(Err(Lost::Unknown(_))) => Next::Answer(Err(Undone::Unsure)),
             Told::Appended(Err(Lost::Unavailable(why))) => Next::Answer(Err(Undone::Unavailable(why))),
             Told::Appended(Err(Lost::TooLarge { bytes_max, .. })) => Next::Answer(Err(Undone::TooLarge { bytes_max })),
-            Told::Appended(Err(Lost::Broken(broken))) => Next::Answer(Err(Broken::Read(broken).into())),
+            Told::Appended(Err(Lost::Unreadable(broken))) => Next::Answer(Err(Broken::Read(broken).into())),
         }
     }
 

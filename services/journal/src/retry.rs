@@ -1,0 +1,35 @@
+//! How long to wait before trying again; the one place that knows the `backoff` crate.
+
+use backoff::{ExponentialBackoff, ExponentialBackoffBuilder, backoff::Backoff};
+use std::time::Duration;
+
+/// Longer would leave a recovered journal idle.
+const DELAY_MAX: Duration = Duration::from_secs(1);
+
+/// Delays that double from 20 ms to 1 s, each shifted at random by up to a half, so that many who wait do not return as one.
+/// They never end: patience is the caller's.
+pub(crate) struct Delays(ExponentialBackoff);
+
+impl Delays {
+    pub(crate) fn new() -> Self {
+        Self(
+            ExponentialBackoffBuilder::new()
+                .with_initial_interval(Duration::from_millis(20))
+                .with_multiplier(2.0)
+                .with_randomization_factor(0.5)
+                .with_max_interval(DELAY_MAX)
+                .with_max_elapsed_time(None)
+                .build(),
+        )
+    }
+
+    /// Waits for the next delay.
+    pub(crate) async fn wait(&mut self) {
+        tokio::time::sleep(self.0.next_backoff().unwrap_or(DELAY_MAX)).await;
+    }
+
+    /// Starts again with the shortest: something has succeeded.
+    pub(crate) fn reset(&mut self) {
+        self.0.reset();
+    }
+}
