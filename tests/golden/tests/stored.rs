@@ -97,7 +97,7 @@ fn is_of(name: &str, event_type: &str) -> bool {
 fn files() -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     for folder in ["events", "frames"] {
-        for entry in fs::read_dir(path(folder, "")).expect("the folder is there") {
+        for entry in fs::read_dir(folder).expect("the folder is there") {
             let file = entry.expect("an entry").path();
             let name = file.file_name().and_then(|name| name.to_str()).expect("a name in UTF-8");
             if let Some(stem) = name.strip_suffix(".bin") {
@@ -108,9 +108,9 @@ fn files() -> BTreeMap<String, Vec<u8>> {
     files
 }
 
+/// Tests run in their crate's folder.
 fn path(name: &str, ending: &str) -> PathBuf {
-    let dot = if ending.is_empty() { "" } else { "." };
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("{name}{dot}{ending}"))
+    PathBuf::from(format!("{name}.{ending}"))
 }
 
 fn propose(name: &str, ending: &str, content: &[u8]) {
