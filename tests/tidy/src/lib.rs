@@ -22,6 +22,12 @@ pub fn names(directory: &Path) -> Vec<String> {
     names
 }
 
+/// Fails with everything that is wrong, one line each.
+#[track_caller]
+pub fn nothing(wrong: Vec<String>) {
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
 /// A file of the house.
 pub struct File {
     /// Its path from the top, with `/`.

@@ -12,7 +12,7 @@
 
 use std::{collections::BTreeSet, process::Command};
 
-use muster_tidy::{files, names, top};
+use muster_tidy::{files, names, nothing, top};
 use serde_json::Value;
 
 const CONTEXTS: [&str; 5] = ["registry", "intake", "eligibility", "dispatch", "monitor"];
@@ -30,6 +30,9 @@ const BELOW_CONTEXTS: &[&str] = &["muster-domain", "muster-api", "muster-journal
 
 /// All that the rules may use from outside: nothing that reads, writes, waits or draws lots.
 const DOMAIN_MAY_USE: &[&str] = &["jiff"];
+
+/// All that their tests may use besides.
+const DOMAIN_TESTS_MAY_USE: &[&str] = &["proptest"];
 
 /// Heavy, unkept or edge-only crates, and who alone uses each.
 const KEPT_BEHIND: [(&str, &[&str]); 9] = [
@@ -79,41 +82,40 @@ fn dependencies() -> Vec<Dependency> {
 
 #[test]
 fn arrows_point_down_only() {
-    for Dependency { of, on, .. } in dependencies() {
-        if !on.starts_with("muster") {
-            continue;
-        }
+    let may = |of: &str, on: &str| {
         let context = of.strip_prefix("muster-").filter(|name| CONTEXTS.contains(name));
-        let listed = ARROWS.iter().find(|(name, _)| *name == of).map(|(_, below)| *below);
-        let may = match (listed, context) {
-            (Some(below), _) => below.contains(&on.as_str()),
-            (None, Some(_)) => BELOW_CONTEXTS.contains(&on.as_str()),
+        match (ARROWS.iter().find(|(name, _)| *name == of), context) {
+            (Some((_, below)), _) => below.contains(&on),
+            (None, Some(_)) => BELOW_CONTEXTS.contains(&on),
             (None, None) => of == "muster",
-        };
-        assert!(may, "{of} must not know of {on}: see the top of this file");
-    }
+        }
+    };
+    let wrong = dependencies()
+        .into_iter()
+        // A crate's tests may ask for more of the crate itself.
+        .filter(|Dependency { of, on, .. }| on.starts_with("muster") && on != of && !may(of, on))
+        .map(|Dependency { of, on, .. }| format!("{of} must not know of {on}: see the top of this file"));
+    nothing(wrong.collect());
 }
 
 #[test]
 fn the_domain_depends_on_nothing_that_does_anything() {
-    for Dependency { of, on, in_tests } in dependencies() {
-        if of == "muster-domain" {
-            let may = DOMAIN_MAY_USE.contains(&on.as_str()) || in_tests && on == "proptest";
-            assert!(
-                may,
-                "the rules must not use {on}: they do no I/O and no serialisation, know no clock and no chance"
-            );
-        }
-    }
+    let may = |on: &str, in_tests: bool| DOMAIN_MAY_USE.contains(&on) || in_tests && DOMAIN_TESTS_MAY_USE.contains(&on);
+    let wrong = dependencies()
+        .into_iter()
+        .filter(|Dependency { of, on, in_tests }| of == "muster-domain" && on != of && !may(on, *in_tests))
+        .map(|Dependency { on, .. }| format!("the rules must not use {on}: they do no I/O and no serialisation"));
+    nothing(wrong.collect());
 }
 
 #[test]
 fn what_is_kept_behind_a_crate_stays_behind_it() {
-    let all = dependencies();
-    for (kept, by) in KEPT_BEHIND {
-        let users: BTreeSet<&str> = all.iter().filter(|d| d.on == kept).map(|d| d.of.as_str()).collect();
-        assert!(users.iter().all(|user| by.contains(user)), "{kept} is for {by:?} alone, and {users:?} use it");
-    }
+    let by = |on: &str| KEPT_BEHIND.iter().find(|(kept, _)| *kept == on).map(|(_, by)| *by);
+    let wrong = dependencies().into_iter().filter_map(|Dependency { of, on, .. }| {
+        let by = by(&on).filter(|by| !by.contains(&of.as_str()))?;
+        Some(format!("{of} must not use {on}: it is for {} alone", by.join(" and ")))
+    });
+    nothing(wrong.collect());
 }
 
 #[test]
@@ -121,24 +123,26 @@ fn contexts_meet_in_events_only() {
     let domain = top().join("services/domain/src");
     let folders: Vec<_> = names(&domain).into_iter().filter(|name| domain.join(name).is_dir()).collect();
     assert!(folders.len() >= 4, "the contexts' rules were not found");
+    let mut wrong = Vec::new();
     for context in &folders {
-        for other in folders.iter().filter(|other| *other != context) {
-            for file in files(&format!("services/domain/src/{context}"), &[".rs"]) {
-                for used in uses(&file.text, other) {
-                    assert_eq!(used, "events", "{} uses {other}::{used}; it may read its events only", file.path);
-                }
+        for file in files(&format!("services/domain/src/{context}"), &[".rs"]) {
+            for other in folders.iter().filter(|other| *other != context) {
+                let more = uses(&file.text, other).into_iter().filter(|module| *module != "events");
+                wrong.extend(more.map(|module| format!("{} uses {other}::{module}: events only", file.path)));
             }
         }
     }
+    nothing(wrong);
 }
 
 #[test]
 fn the_runtime_knows_the_kernel_and_the_code_lists_only() {
+    let mut wrong = Vec::new();
     for file in files("services/runtime/src", &[".rs"]) {
-        for used in uses(&file.text, "muster_domain") {
-            assert!(["kernel", "codes"].contains(&used), "{} uses muster_domain::{used}", file.path);
-        }
+        let more = uses(&file.text, "muster_domain").into_iter().filter(|module| !["kernel", "codes"].contains(module));
+        wrong.extend(more.map(|module| format!("{} uses muster_domain::{module}", file.path)));
     }
+    nothing(wrong);
 }
 
 /// The modules of `module` that `text` names: what follows each `module::`, taken out of braces.

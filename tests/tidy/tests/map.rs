@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fs};
 
-use muster_tidy::{files, names, top};
+use muster_tidy::{files, names, nothing, top};
 
 /// All that may stand at the top, besides hidden files.
 const TOP: [&str; 9] =
@@ -19,9 +19,8 @@ fn first_cells() -> Vec<String> {
 
 #[test]
 fn the_top_is_as_it_was_agreed() {
-    for name in names(&top()) {
-        assert!(TOP.contains(&name.as_str()), "{name} must not stand at the top; there stand only {TOP:?}");
-    }
+    let more = names(&top()).into_iter().filter(|name| !TOP.contains(&name.as_str()));
+    nothing(more.map(|name| format!("{name} must not stand at the top")).collect());
 }
 
 #[test]
@@ -30,7 +29,7 @@ fn every_crate_has_a_line() {
     let mut standing: BTreeSet<String> = names(&top().join("services")).into_iter().collect();
     standing.remove("README.md");
     standing.extend(names(&top().join("tests")).into_iter().map(|name| format!("tests/{name}")));
-    assert_eq!(on_map, standing, "left: the map services/README.md; right: what stands there");
+    same(on_map.difference(&standing), standing.difference(&on_map));
 }
 
 #[test]
@@ -40,17 +39,19 @@ fn every_file_at_the_top_of_a_crate_has_a_line() {
         .into_iter()
         .filter_map(|file| file.path.strip_prefix("services/").map(|path| path.replacen("/src/", "/", 1)))
         // What a crate is for stands in the crate's own line.
-        .filter(|path| path.split('/').count() == 2 && !path.ends_with("/lib.rs") && !path.ends_with("build.rs"))
+        .filter(|path| path.split('/').count() == 2 && !path.ends_with("/lib.rs") && !path.ends_with("/build.rs"))
         .collect();
-    for path in &standing {
-        assert!(on_map.iter().any(|row| matches(row, path)), "{path} has no line on the map, services/README.md");
-    }
-    for row in &on_map {
-        assert!(
-            standing.iter().any(|path| matches(row, path)),
-            "{row} stands on the map, services/README.md, and nowhere else"
-        );
-    }
+    let gone = on_map.iter().filter(|row| !standing.iter().any(|path| matches(row, path)));
+    let new = standing.iter().filter(|path| !on_map.iter().any(|row| matches(row, path)));
+    same(gone, new);
+}
+
+/// Fails if the map and the house differ.
+#[track_caller]
+fn same<'a>(gone: impl Iterator<Item = &'a String>, new: impl Iterator<Item = &'a String>) {
+    let gone = gone.map(|name| format!("{name} stands on the map, services/README.md, and nowhere else"));
+    let new = new.map(|name| format!("{name} has no line on the map, services/README.md"));
+    nothing(gone.chain(new).collect());
 }
 
 /// Whether a row of the map, in which `*` is any crate, names the file.

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use muster_tidy::{File, files, top};
+use muster_tidy::{File, files, nothing, top};
 
 const FILE_LINES_MAX: usize = 600;
 const FUNCTION_LINES_MAX: usize = 70;
@@ -39,30 +39,32 @@ fn code() -> Vec<File> {
 }
 
 #[test]
-fn nothing_unfinished_or_hushed_up() {
+fn nothing_is_unfinished_or_hushed_up() {
+    let mut wrong = Vec::new();
     for File { path, text } in code() {
-        for (number, line) in text.lines().enumerate() {
-            for (a, b, instead) in BANNED {
-                assert!(!line.contains(&format!("{a}{b}")), "{path}:{}: {a}{b}: {instead}", number + 1);
-            }
+        for (line, number) in text.lines().zip(1..) {
+            let found = BANNED.iter().filter(|(a, b, _)| line.contains(&format!("{a}{b}")));
+            wrong.extend(found.map(|(a, b, instead)| format!("{path}:{number}: {a}{b}: {instead}")));
         }
     }
+    nothing(wrong);
 }
 
 #[test]
-fn no_path_of_one_machine() {
+fn no_path_is_of_one_machine() {
+    // In a longer path or an address it is a part like any other.
+    let begins = |before: &str| !before.ends_with(|c: char| c.is_ascii_alphanumeric() || "._}*".contains(c));
+    let mut wrong = Vec::new();
     for File { path, text } in files("", WRITTEN) {
-        for (number, line) in text.lines().enumerate() {
-            for (a, b) in MACHINE_PATHS {
-                let machine_path = format!("{a}{b}");
-                let found = line.match_indices(&machine_path).any(|(at, _)| {
-                    // In a longer path or an address it is a part like any other.
-                    !line[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || "._}*".contains(c))
-                });
-                assert!(!found, "{path}:{}: {machine_path} is a path of one machine", number + 1);
+        for (line, number) in text.lines().zip(1..) {
+            for of in MACHINE_PATHS.map(|(a, b)| format!("{a}{b}")) {
+                if line.match_indices(&of).any(|(at, _)| begins(&line[..at])) {
+                    wrong.push(format!("{path}:{number}: {of} is a path of one machine"));
+                }
             }
         }
     }
+    nothing(wrong);
 }
 
 #[test]
@@ -70,31 +72,31 @@ fn files_are_short() {
     let mut long = code();
     long.extend(files("proto", &[".proto"]));
     long.retain(|file| file.text.lines().count() > FILE_LINES_MAX);
-    for File { path, text } in &long {
-        let excused = LONG_FILES.iter().any(|(excused, _)| excused == path);
-        assert!(excused, "{path} has {} lines; {FILE_LINES_MAX} are enough: split it by command", text.lines().count());
-    }
-    for (excused, reason) in LONG_FILES {
-        assert!(
-            long.iter().any(|file| file.path == excused),
-            "{excused} is not long any more ({reason}): strike it out"
-        );
-    }
+    let excused = |path: &str| LONG_FILES.iter().any(|(excused, _)| *excused == path);
+    let too_long = long
+        .iter()
+        .filter(|file| !excused(&file.path))
+        .map(|file| format!("{}: {} lines, {FILE_LINES_MAX} are enough", file.path, file.text.lines().count()));
+    let excused_for_nothing = LONG_FILES
+        .iter()
+        .filter(|(excused, _)| !long.iter().any(|file| file.path == *excused))
+        .map(|(excused, reason)| format!("{excused}: not long any more, strike out the excuse '{reason}'"));
+    nothing(too_long.chain(excused_for_nothing).collect());
 }
 
 #[test]
 fn functions_are_short() {
-    let mut seen = 0;
+    let (mut seen, mut wrong) = (0, Vec::new());
     for File { path, text } in code() {
-        for Function { name, line, lines } in functions(&text) {
-            assert!(
-                lines <= FUNCTION_LINES_MAX,
-                "{path}:{line}: fn {name} has {lines} lines; {FUNCTION_LINES_MAX} are enough"
-            );
-            seen += 1;
-        }
+        let functions = functions(&text);
+        seen += functions.len();
+        let long = functions.into_iter().filter(|function| function.lines > FUNCTION_LINES_MAX);
+        wrong.extend(long.map(|Function { name, line, lines }| {
+            format!("{path}:{line}: fn {name} has {lines} lines, {FUNCTION_LINES_MAX} are enough")
+        }));
     }
     assert!(seen > 100, "the functions were not found");
+    nothing(wrong);
 }
 
 struct Function {
