@@ -4,6 +4,8 @@ use muster_domain::kernel::{Actor, RealmId};
 use sha2::{Digest, Sha256};
 use uuid::{Uuid, uuid};
 
+use crate::status::FieldViolation;
+
 /// The namespace of Muster's derived ids. It never changes: a command's id must be the same for ever.
 const NAMESPACE: Uuid = uuid!("6f0c3a1e-2c5b-5d0e-9d3b-7e5f1a4c8b26");
 
@@ -11,6 +13,18 @@ const NAMESPACE: Uuid = uuid!("6f0c3a1e-2c5b-5d0e-9d3b-7e5f1a4c8b26");
 #[expect(clippy::disallowed_methods, reason = "this is where ids come from")]
 pub fn new() -> Uuid {
     Uuid::now_v7()
+}
+
+/// Reads a call's request id; empty, a new one is made, and the caller cannot repeat the call.
+pub fn request_id(text: &str) -> Result<Uuid, FieldViolation> {
+    if text.is_empty() {
+        return Ok(new());
+    }
+    Uuid::try_parse(text).map_err(|_| FieldViolation {
+        field: "request_id".to_owned(),
+        rule: "one request id, one command",
+        says: format!("'{text}' is not a UUID"),
+    })
 }
 
 /// The id of a command, and of what it creates: the same caller with the same request id always gets the same.
@@ -58,6 +72,14 @@ mod tests {
         ] {
             assert_ne!(id, other);
         }
+    }
+
+    #[test]
+    fn a_request_id_is_a_uuid_or_is_made() {
+        let id = "6f9619ff-8b86-4011-b42d-00cf4fc964ff";
+        assert_eq!(request_id(id).unwrap().to_string(), id);
+        assert_ne!(request_id("").unwrap(), request_id("").unwrap());
+        assert_eq!(request_id("first try").unwrap_err().says, "'first try' is not a UUID");
     }
 
     #[test]

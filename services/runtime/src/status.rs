@@ -100,7 +100,7 @@ pub fn denied(role: Role, action: Action) -> Status {
     let answer = Answer {
         code: Code::PermissionDenied,
         reason: "DENIED",
-        because: ("rule", "own cases only"),
+        because: ("rule", "each role does its own part"),
         says: format!("{} is not for the role {role}", action.rpc()),
         way_out: "ask somebody whose role it is, or sign in as them if you are",
     };
