@@ -134,6 +134,12 @@ impl Matching {
         self.full.fill(false);
     }
 
+    /// Takes a job's place away; it may be tried again.
+    pub fn unseat(&mut self, job: usize) {
+        self.leave(job);
+        self.full.fill(false);
+    }
+
     /// Tries again to place a job that found no place.
     pub fn retry(&mut self, job: usize) -> bool {
         self.placed.get(job).is_some_and(Option::is_some) || self.place(job)

@@ -73,6 +73,13 @@ impl Priority {
     }
 }
 
+impl PriorityKey {
+    /// The priority's name for people.
+    pub const fn priority(&self) -> Priority {
+        Priority::of(&self.bands)
+    }
+}
+
 /// `P1` to `P4` for these bands, (a) to (e).
 pub const fn priority_name(bands: &[u8; 5]) -> &'static str {
     Priority::of(bands).as_str()

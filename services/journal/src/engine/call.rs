@@ -4,10 +4,13 @@ use muster_api::r#type::v1 as wire;
 use muster_domain::kernel::{Actor, RealmId, Received, Refusal, RefusalKind, RequestId, Timestamp};
 use prost::Message;
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
+use uuid::{Uuid, uuid};
 
 use super::{Meta, Undone, follower::Behind};
 use crate::stored::Position;
+
+/// The namespace of commands' ids. It never changes: a command's id must be the same for ever.
+const COMMANDS: Uuid = uuid!("6f0c3a1e-2c5b-5d0e-9d3b-7e5f1a4c8b26");
 
 impl Meta {
     /// Of a call: the same caller with the same `request_id` gives the same command. An empty one is replaced by `fresh`, and
@@ -21,8 +24,9 @@ impl Meta {
         fresh: Uuid,
     ) -> Result<Self, Refusal> {
         let id = if request_id.is_empty() { fresh } else { read_uuid(request_id)? };
+        // No part may hold a '/', so that no two different triples are the same text.
         let name = format!("{realm}/{}/{}/{id}", by.role, by.principal);
-        let command = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
+        let command = Uuid::new_v5(&COMMANDS, name.as_bytes());
         let fingerprint = Sha256::digest(message.encode_to_vec()).into();
         Ok(Self { command, fingerprint, received: Received { at, by }, causation: None, correlation: command })
     }

@@ -372,7 +372,7 @@ impl Desk {
         let under_contract = provider.and_then(|p| contract_at(p, at)).is_some_and(|c| c.id == offer.contract);
         let free = provider.filter(|_| under_contract).and_then(|p| self.free(p, at)).map_or(0, |(_, free)| free.days);
         if person_days > free {
-            return Err(Rejection::NoFreeDays { asked: person_days, free });
+            return Err(Rejection::NoFreeDays(person_days, free));
         }
         Ok(vec![DeskEvent::Extended { offer: id, ends_at, person_days }])
     }
@@ -389,9 +389,5 @@ fn not_blank(note: &str) -> Result<(), Rejection> {
 
 fn days_in_range(offer: &OfferId, engagement: &Engagement, days_used: u32) -> Result<(), Rejection> {
     let (min, max) = (engagement.days_used, engagement.days_used.saturating_add(engagement.days_reserved));
-    if (min..=max).contains(&days_used) {
-        Ok(())
-    } else {
-        Err(Rejection::DaysOutOfRange { offer: offer.clone(), min, max })
-    }
+    if (min..=max).contains(&days_used) { Ok(()) } else { Err(Rejection::DaysOutOfRange(offer.clone(), min, max)) }
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use super::{Assignment, Desk, Engagement, Enlisted, Granted, Offer, OfferState, Standing, Usage};
 use crate::{
     dispatch::{
-        events::{DeskEvent, ReleaseReason, Stage},
+        events::{DeskEvent, Package, ReleaseReason, Stage},
         matching::Slots,
     },
-    kernel::{Corrupt, OfferId, PackageId},
+    eligibility::events::{Case, PriorityKey, Terms},
+    kernel::{Corrupt, OfferId, PackageId, RequestId, Timestamp},
 };
 
 fn corrupt(what: impl Into<String>) -> Corrupt {
@@ -32,92 +33,18 @@ impl Desk {
                 self.policy = policy.clone();
                 self.worked = super::Worked::default();
             }
-            DeskEvent::GrantTaken { case, terms, key, packages } => {
-                for package in packages {
-                    let assignment = Assignment {
-                        package: package.clone(),
-                        request: case.request.clone(),
-                        standing: Standing::Waiting { escalated: false },
-                        tried: BTreeSet::new(),
-                        supported: false,
-                    };
-                    self.assignments.insert(package.id.clone(), assignment);
-                }
-                let granted = Granted {
-                    case: case.clone(),
-                    terms: terms.clone(),
-                    key: key.clone(),
-                    packages: packages.iter().map(|package| package.id.clone()).collect(),
-                    finished: false,
-                };
-                self.requests.insert(case.request.clone(), granted);
-            }
-            DeskEvent::PriorityTaken { key } => {
-                let granted = self.requests.get_mut(&key.request).ok_or_else(|| corrupt("priority of no request"))?;
-                granted.key = key.clone();
-            }
-            DeskEvent::WithdrawalTaken { request } => {
-                self.withdrawn.insert(request.clone());
-                for assignment in self.assignments.values_mut().filter(|a| a.request == *request) {
-                    if matches!(assignment.standing, Standing::Waiting { .. }) {
-                        assignment.standing = Standing::Withdrawn;
-                    }
-                }
-            }
-            DeskEvent::Offered { offer, package, provider, contract, expires_at, extra, .. } => {
-                let asked = &self.assignment(package)?.package;
-                let takes = Slots { teams: asked.teams(), onsite: asked.onsite_teams, days: asked.person_days };
-                let made = Offer {
-                    package: package.clone(),
-                    provider: provider.clone(),
-                    contract: contract.clone(),
-                    takes,
-                    extra: *extra,
-                    state: OfferState::Pending { expires_at: *expires_at, seen: false },
-                };
-                let usage = self.usage.entry((provider.clone(), contract.clone())).or_default();
-                usage.teams = usage.teams.saturating_add(takes.teams);
-                usage.onsite_teams = usage.onsite_teams.saturating_add(takes.onsite);
-                usage.days_held = usage.days_held.saturating_add(takes.days);
-                self.offers.insert(offer.clone(), made);
-                self.active.insert(offer.clone());
-                self.offers_made = self.offers_made.saturating_add(1);
-                match &mut self.assignment(package)?.standing {
-                    Standing::Offered(offers) => {
-                        offers.insert(offer.clone());
-                    }
-                    standing @ Standing::Waiting { .. } => *standing = Standing::Offered([offer.clone()].into()),
-                    Standing::Engaged(_) | Standing::Completed | Standing::GivenUp | Standing::Withdrawn => {
-                        return Err(corrupt(format!("{package} was offered and is not open")));
-                    }
-                }
+            DeskEvent::GrantTaken { case, terms, key, packages } => self.evolve_grant(case, terms, key, packages),
+            DeskEvent::PriorityTaken { key } => self.granted(&key.request)?.key = key.clone(),
+            DeskEvent::WithdrawalTaken { request } => self.evolve_withdrawal(request),
+            DeskEvent::Offered { .. } => self.evolve_offered(event)?,
+            DeskEvent::Accepted { offer, mobilise_by, ends_at } => {
+                self.evolve_accepted(offer, *mobilise_by, *ends_at)?
             }
             DeskEvent::Seen { offer } => {
                 let OfferState::Pending { seen, .. } = &mut self.offer(offer)?.state else {
                     return Err(corrupt(format!("{offer} was seen and is not pending")));
                 };
                 *seen = true;
-            }
-            DeskEvent::Accepted { offer, mobilise_by, ends_at } => {
-                let days = self.end_pending(offer, OfferState::Lost)?.takes.days;
-                let engagement = Engagement {
-                    stage: Stage::Mobilising,
-                    mobilise_by: *mobilise_by,
-                    ends_at: *ends_at,
-                    days_reserved: days,
-                    days_used: 0,
-                };
-                self.active.insert(offer.clone());
-                let accepted = self.offer(offer)?;
-                accepted.state = OfferState::Engaged(engagement);
-                let (package, takes) = (accepted.package.clone(), accepted.takes);
-                let usage = self.usage_of(offer)?;
-                usage.teams = usage.teams.saturating_add(takes.teams);
-                usage.onsite_teams = usage.onsite_teams.saturating_add(takes.onsite);
-                usage.days_reserved = usage.days_reserved.saturating_add(days);
-                let assignment = self.assignment(&package)?;
-                assignment.standing = Standing::Engaged(offer.clone());
-                assignment.supported = true;
             }
             DeskEvent::Declined { offer, reason, .. } => self.end_tried(offer, OfferState::Declined(*reason))?,
             DeskEvent::Expired { offer } => self.end_tried(offer, OfferState::Expired)?,
@@ -150,28 +77,113 @@ impl Desk {
                 let package = self.end_engaged(offer, *days_used, OfferState::Completed { days_used: *days_used })?;
                 self.assignment(&package)?.standing = Standing::Completed;
             }
-            DeskEvent::Released { offer, reason, days_used, .. } => {
-                let released = OfferState::Released { reason: *reason, days_used: *days_used };
-                let package = self.end_engaged(offer, *days_used, released)?;
-                let provider = self.offer(offer)?.provider.clone();
-                let assignment = self.assignment(&package)?;
-                assignment.tried.insert(provider);
-                // What is left to do is what was not used; a package never shrinks to nothing.
-                let left = assignment.package.person_days.saturating_sub(*days_used);
-                assignment.package.person_days = left.max(assignment.package.person_days.min(1));
-                assignment.standing = match reason {
-                    ReleaseReason::Withdrawn => Standing::Withdrawn,
-                    ReleaseReason::Failed | ReleaseReason::NotMobilised | ReleaseReason::Officer => {
-                        Standing::Waiting { escalated: false }
-                    }
-                };
+            DeskEvent::Released { offer, reason, days_used, .. } => self.evolve_released(offer, *reason, *days_used)?,
+            DeskEvent::RequestFinished { request, .. } => self.granted(request)?.finished = true,
+        }
+        Ok(())
+    }
+
+    fn evolve_grant(&mut self, case: &Case, terms: &Terms, key: &PriorityKey, packages: &[Package]) {
+        for package in packages {
+            let assignment = Assignment {
+                package: package.clone(),
+                request: case.request.clone(),
+                standing: Standing::Waiting { escalated: false },
+                tried: BTreeSet::new(),
+                supported: false,
+            };
+            self.assignments.insert(package.id.clone(), assignment);
+        }
+        let granted = Granted {
+            case: case.clone(),
+            terms: terms.clone(),
+            key: key.clone(),
+            packages: packages.iter().map(|package| package.id.clone()).collect(),
+            finished: false,
+        };
+        self.requests.insert(case.request.clone(), granted);
+    }
+
+    fn evolve_withdrawal(&mut self, request: &RequestId) {
+        self.withdrawn.insert(request.clone());
+        for assignment in self.assignments.values_mut().filter(|a| a.request == *request) {
+            if matches!(assignment.standing, Standing::Waiting { .. }) {
+                assignment.standing = Standing::Withdrawn;
             }
-            DeskEvent::RequestFinished { request, .. } => {
-                let granted = self.requests.get_mut(request).ok_or_else(|| corrupt("finish of no request"))?;
-                granted.finished = true;
+        }
+    }
+
+    fn evolve_offered(&mut self, event: &DeskEvent) -> Result<(), Corrupt> {
+        let DeskEvent::Offered { offer, package, provider, contract, expires_at, extra, .. } = event else {
+            return Ok(());
+        };
+        let asked = &self.assignment(package)?.package;
+        let takes = Slots { teams: asked.teams(), onsite: asked.onsite_teams, days: asked.person_days };
+        let made = Offer {
+            package: package.clone(),
+            provider: provider.clone(),
+            contract: contract.clone(),
+            takes,
+            extra: *extra,
+            state: OfferState::Pending { expires_at: *expires_at, seen: false },
+        };
+        let usage = self.usage.entry((provider.clone(), contract.clone())).or_default();
+        usage.teams = usage.teams.saturating_add(takes.teams);
+        usage.onsite_teams = usage.onsite_teams.saturating_add(takes.onsite);
+        usage.days_held = usage.days_held.saturating_add(takes.days);
+        self.offers.insert(offer.clone(), made);
+        self.active.insert(offer.clone());
+        self.offers_made = self.offers_made.saturating_add(1);
+        match &mut self.assignment(package)?.standing {
+            Standing::Offered(offers) => {
+                offers.insert(offer.clone());
+            }
+            standing @ Standing::Waiting { .. } => *standing = Standing::Offered([offer.clone()].into()),
+            Standing::Engaged(_) | Standing::Completed | Standing::GivenUp | Standing::Withdrawn => {
+                return Err(corrupt(format!("{package} was offered and is not open")));
             }
         }
         Ok(())
+    }
+
+    fn evolve_accepted(&mut self, offer: &OfferId, mobilise_by: Timestamp, ends_at: Timestamp) -> Result<(), Corrupt> {
+        let days = self.end_pending(offer, OfferState::Lost)?.takes.days;
+        let engagement =
+            Engagement { stage: Stage::Mobilising, mobilise_by, ends_at, days_reserved: days, days_used: 0 };
+        self.active.insert(offer.clone());
+        let accepted = self.offer(offer)?;
+        accepted.state = OfferState::Engaged(engagement);
+        let (package, takes) = (accepted.package.clone(), accepted.takes);
+        let usage = self.usage_of(offer)?;
+        usage.teams = usage.teams.saturating_add(takes.teams);
+        usage.onsite_teams = usage.onsite_teams.saturating_add(takes.onsite);
+        usage.days_reserved = usage.days_reserved.saturating_add(days);
+        let assignment = self.assignment(&package)?;
+        assignment.standing = Standing::Engaged(offer.clone());
+        assignment.supported = true;
+        Ok(())
+    }
+
+    fn evolve_released(&mut self, offer: &OfferId, reason: ReleaseReason, days_used: u32) -> Result<(), Corrupt> {
+        let released = OfferState::Released { reason, days_used };
+        let package = self.end_engaged(offer, days_used, released)?;
+        let provider = self.offer(offer)?.provider.clone();
+        let assignment = self.assignment(&package)?;
+        assignment.tried.insert(provider);
+        // What is left to do is what was not used; a package never shrinks to nothing.
+        let left = assignment.package.person_days.saturating_sub(days_used);
+        assignment.package.person_days = left.max(assignment.package.person_days.min(1));
+        assignment.standing = match reason {
+            ReleaseReason::Withdrawn => Standing::Withdrawn,
+            ReleaseReason::Failed | ReleaseReason::NotMobilised | ReleaseReason::Officer => {
+                Standing::Waiting { escalated: false }
+            }
+        };
+        Ok(())
+    }
+
+    fn granted(&mut self, request: &RequestId) -> Result<&mut Granted, Corrupt> {
+        self.requests.get_mut(request).ok_or_else(|| corrupt(format!("{request} is not granted")))
     }
 
     fn assignment(&mut self, package: &PackageId) -> Result<&mut Assignment, Corrupt> {

@@ -13,7 +13,7 @@ use crate::{
         events::{Candidate, DeskEvent, Fit, RescindReason, Rule, Standing as Verdict},
         matching::{Job, Matching, Slots},
     },
-    eligibility::{events::PriorityKey, priority::Priority},
+    eligibility::events::PriorityKey,
     kernel::{ContractId, OfferId, PackageId, ProviderId, Timestamp},
 };
 
@@ -34,6 +34,24 @@ struct Yielding<'a> {
     takes: Slots,
     /// The package would keep another pending offer.
     extra: bool,
+}
+
+/// Something that ends so that a higher package gets in.
+enum Yields<'a> {
+    /// A pending offer.
+    Offer(Yielding<'a>),
+    /// A place that this round gave to a lower package.
+    Job(usize, &'a PriorityKey),
+}
+
+impl<'a> Yields<'a> {
+    /// Whose package loses by it; nobody's, if it keeps another offer.
+    fn harmed(&self) -> Option<&'a PriorityKey> {
+        match self {
+            Self::Offer(offer) => (!offer.extra).then_some(offer.key),
+            Self::Job(_, key) => Some(key),
+        }
+    }
 }
 
 /// One round of settling.
@@ -143,59 +161,97 @@ impl<'a> Round<'a> {
         asked.map_or_else(Slots::default, |p| Slots { teams: p.teams(), onsite: p.onsite_teams, days: p.person_days })
     }
 
-    /// In priority order, each waiting package gets a place: a free one, or one that lower pending offers yield.
+    /// In priority order, each waiting package gets a place: a free one, or one that lower packages yield. Room that was made
+    /// on the way may let in a higher package that found none before, so those are tried again until nothing changes: each
+    /// time the set served is better for a higher package, so this ends.
     fn match_waiting(&mut self) {
-        let mut served = 0_usize;
-        while served < OFFERS_PER_COMMIT_MAX
-            && let Some((key, package)) = self.waiting.pop_first()
-        {
-            let options = self.options(package);
-            if options.is_empty() {
-                self.escalated.push(package);
-                continue;
+        loop {
+            while self.served() < OFFERS_PER_COMMIT_MAX
+                && let Some((_, package)) = self.waiting.pop_first()
+            {
+                self.match_one(package);
             }
-            let options = options.iter().map(|(place, fit)| (*place, fit.cost())).collect();
-            let job = self.jobs.len();
-            self.jobs.push(package);
-            if self.matching.add(Job { takes: self.takes(package), options }) {
-                served = served.saturating_add(1);
-            } else if let Some((room_made, yields)) = self.make_way(job, key) {
-                self.matching = room_made;
-                yields.iter().for_each(|yielded| self.take_back(yielded));
-                served = served.saturating_add(1);
+            if self.served() >= OFFERS_PER_COMMIT_MAX || !self.unserved().into_iter().any(|job| self.make_way(job)) {
+                return;
             }
         }
     }
 
-    /// The least harmful set of pending offers at one place whose end lets the job in: wave extras before others, then those
-    /// of the lowest packages.
-    fn make_way(&self, job: usize, key: &PriorityKey) -> Option<(Matching, Vec<Yielding<'a>>)> {
-        let lower = |y: &&Yielding<'a>| y.extra || y.key > key;
-        if !self.yielding.iter().any(|y| lower(&y)) {
-            return None;
+    fn match_one(&mut self, package: &'a PackageId) {
+        let options = self.options(package);
+        if options.is_empty() {
+            self.escalated.push(package);
+            return;
         }
-        let reach: BTreeSet<usize> = self.matching.reach(job).into_iter().collect();
-        let mut by_place: BTreeMap<usize, Vec<&Yielding<'a>>> = BTreeMap::new();
-        for candidate in self.yielding.iter().filter(|y| reach.contains(&y.place)).filter(lower) {
-            by_place.entry(candidate.place).or_default().push(candidate);
+        let options = options.iter().map(|(place, fit)| (*place, fit.cost())).collect();
+        let job = self.jobs.len();
+        self.jobs.push(package);
+        if !self.matching.add(Job { takes: self.takes(package), options }) {
+            self.make_way(job);
         }
-        let plans = by_place.into_values().filter_map(|mut candidates| {
-            candidates.sort_by_key(|y| (!y.extra, Reverse(y.key), y.offer));
-            let mut trial = self.matching.clone();
-            let mut yields = Vec::new();
-            for candidate in candidates {
-                trial.make_room(candidate.place, candidate.takes);
-                yields.push(candidate.clone());
-                if trial.retry(job) {
-                    return Some((trial, yields));
+    }
+
+    fn served(&self) -> usize {
+        self.matching.placed().iter().flatten().count()
+    }
+
+    /// Jobs without a place, highest first.
+    fn unserved(&self) -> Vec<usize> {
+        let placed = self.matching.placed().iter().enumerate();
+        let mut jobs: Vec<_> = placed.filter(|(_, place)| place.is_none()).map(|(job, _)| job).collect();
+        jobs.sort_by_key(|job| self.key_of(*job));
+        jobs
+    }
+
+    fn key_of(&self, job: usize) -> Option<&'a PriorityKey> {
+        let assignment = self.desk.assignments.get(*self.jobs.get(job)?)?;
+        self.desk.requests.get(&assignment.request).map(|granted| &granted.key)
+    }
+
+    /// Lets a job in where the least harm is done: at one place, wave extras end first, then what the lowest packages have,
+    /// be it an offer or a place of this round. Whether it got in.
+    fn make_way(&mut self, job: usize) -> bool {
+        let Some(key) = self.key_of(job) else { return false };
+        let reach = self.matching.reach(job);
+        let plans = reach.into_iter().filter_map(|place| self.plan(job, key, place));
+        let best = plans.min_by_key(|(_, yields)| {
+            let highest = yields.iter().filter_map(|y| y.harmed()).min();
+            (highest.is_some(), highest.map(Reverse), yields.len())
+        });
+        let Some((mut matching, yields)) = best else { return false };
+        for yielded in yields {
+            match yielded {
+                Yields::Offer(offer) => self.take_back(&offer),
+                Yields::Job(job, _) => {
+                    matching.retry(job);
                 }
             }
-            None
-        });
-        plans.min_by_key(|(_, yields)| {
-            let highest = yields.iter().filter(|y| !y.extra).map(|y| y.key).min();
-            (highest.is_some(), highest.map(Reverse), yields.len())
-        })
+        }
+        self.matching = matching;
+        true
+    }
+
+    /// What must end at this place, lowest first, for the job to get in; `None` if even all of it is not enough.
+    fn plan(&self, job: usize, key: &PriorityKey, place: usize) -> Option<(Matching, Vec<Yields<'a>>)> {
+        let offers = self.yielding.iter().filter(|y| y.place == place && (y.extra || y.key > key));
+        let mut lower: Vec<_> = offers.cloned().map(Yields::Offer).collect();
+        let seated = self.matching.placed().iter().enumerate().filter(|(_, at)| **at == Some(place));
+        let seated = seated.filter_map(|(job, _)| Some(Yields::Job(job, self.key_of(job)?)));
+        lower.extend(seated.filter(|yields| yields.harmed() > Some(key)));
+        lower.sort_by_key(|yields| Reverse(yields.harmed().map_or((true, key), |key| (false, key))));
+        let mut trial = self.matching.clone();
+        let mut yields = Vec::new();
+        for next in lower {
+            match &next {
+                Yields::Offer(offer) => trial.make_room(place, offer.takes),
+                Yields::Job(job, _) => trial.unseat(*job),
+            }
+            yields.push(next);
+            if trial.retry(job) {
+                return Some((trial, yields));
+            }
+        }
+        None
     }
 
     /// Takes an offer back; a package that loses its only offer waits again, at its own rank.
@@ -252,7 +308,7 @@ impl<'a> Round<'a> {
             .collect();
         ranked.sort_by_key(|(key, id, _)| (*key, *id));
         for (key, package, mut places) in ranked {
-            let width = self.desk.policy.offer_width_for(Priority::of(&key.bands));
+            let width = self.desk.policy.offer_width_for(key.priority());
             let takes = self.takes(package);
             while places.len() < usize::try_from(width).unwrap_or(1) && offers_in(events) < OFFERS_PER_COMMIT_MAX {
                 let options = self.options(package).into_iter();
@@ -269,7 +325,7 @@ impl<'a> Round<'a> {
     fn offered(&self, package: &PackageId, place: usize, extra: bool, so_far: &[DeskEvent]) -> Option<DeskEvent> {
         let Place { id: provider, contract, .. } = self.places.get(place)?;
         let granted = self.desk.requests.get(&self.desk.assignments.get(package)?.request)?;
-        let stands = self.desk.policy.offer_stands_for(Priority::of(&granted.key.bands));
+        let stands = self.desk.policy.offer_stands_for(granted.key.priority());
         let number = self.desk.offers_made.saturating_add(u64::try_from(offers_in(so_far)).ok()?).saturating_add(1);
         Some(DeskEvent::Offered {
             offer: OfferId::parse(&format!("o-{number}")).ok()?,

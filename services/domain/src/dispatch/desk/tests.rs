@@ -280,7 +280,7 @@ fn completed_work_returns_days_and_finishes_the_request() {
     let mut desk = desk(vec![Command::TakeProvider(provider("a", 1)), grant("r1", 3, 1, 0)]);
     desk.handle(accept(1, "a"), &received(0)).unwrap();
     let complete = |days_used| Command::Complete { offer: offer(1), by: by("a"), days_used };
-    let out = Rejection::DaysOutOfRange { offer: offer(1), min: 0, max: 20 };
+    let out = Rejection::DaysOutOfRange(offer(1), 0, 20);
     assert_eq!(desk.handle(complete(21), &received(1)), Err(out));
     let events = desk.handle(complete(11), &received(1)).unwrap();
     let request = RequestId::parse("r1").unwrap();
@@ -296,7 +296,7 @@ fn an_extension_needs_free_days_and_a_later_end() {
     let extend = |ends_at, person_days| Command::Extend { offer: offer(1), ends_at, person_days };
     let ends = at(720 * 60);
     assert_eq!(desk.handle(extend(ends, 5), &received(1)), Err(Rejection::NotLonger(ends)));
-    let refused = Rejection::NoFreeDays { asked: 981, free: 980 };
+    let refused = Rejection::NoFreeDays(981, 980);
     assert_eq!(desk.handle(extend(at(730 * 60), 981), &received(1)), Err(refused));
     assert_eq!(desk.handle(extend(at(730 * 60), 980), &received(1)).unwrap().len(), 1);
 }
