@@ -4,6 +4,7 @@ pub mod append;
 #[cfg(feature = "testing")]
 pub mod conformance;
 pub mod embedded;
+pub mod jetstream;
 mod local;
 pub mod memory;
 pub mod port;
