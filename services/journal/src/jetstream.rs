@@ -3,6 +3,7 @@
 //! The server compares the expected last sequence of the message's subject, so any number of processes may append. Whatever is
 //! decided on is read from the stream's leader; followers read from any server and check that no sequence is missing.
 
+pub(crate) mod bucket;
 mod follow;
 mod safety;
 mod stream;
@@ -117,6 +118,11 @@ impl JetStream {
     /// none for a safe journal. Whether to go on is the caller's to decide.
     pub async fn safety(&self) -> Vec<Unsafe> {
         safety::inspect(&self.stream, &self.options.monitors).await
+    }
+
+    /// Whose log it is.
+    pub(crate) fn realm(&self) -> &RealmId {
+        &self.realm
     }
 
     /// The connection, for what stands beside the log on the same servers.
@@ -274,7 +280,7 @@ fn unavailable(error: impl std::error::Error) -> ReadError {
 }
 
 /// The error with what caused it, which alone may say what happened.
-fn described(error: &dyn std::error::Error) -> String {
+pub(crate) fn described(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) if !error.to_string().contains(&source.to_string()) => format!("{error}: {source}"),
         _ => error.to_string(),

@@ -3,10 +3,13 @@
 pub mod append;
 #[cfg(feature = "testing")]
 pub mod conformance;
+mod disk;
 pub mod embedded;
 pub mod jetstream;
+pub mod lease;
 mod local;
 pub mod memory;
 pub mod port;
 mod retry;
 pub mod stored;
+pub mod vault;
