@@ -1,2 +1,3 @@
-//! muster-dispatch
+//! Dispatch as a service: the desk's writer.
+
 pub mod writer;

@@ -1,1 +1,1 @@
-//! muster-intake
+//! The intake service; its rules stand in `domain::intake`.

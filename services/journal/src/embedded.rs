@@ -1,9 +1,6 @@
-//! A journal inside the process, on one disk: sled, with what sled lacks for a log that may lose nothing.
+//! A journal inside the process, on one disk.
 //!
-//! * sled's flush hands pages to the kernel without waiting for the disk, so after each flush its file is synced; only then is
-//!   anything acknowledged.
-//! * sled puts large values into files of their own, which it never syncs. Frames are therefore cut into rows so small that
-//!   no page of sled's ever becomes such a file.
+//! * Appends that wait at the same time are written as one group and share one sync; only then are they answered.
 //! * When sled finds its log damaged it takes the damage for the end and wipes what follows. A journal is therefore opened on
 //!   a copy first; the journal itself is opened only when the copy holds everything that was acknowledged.
 //!

@@ -3,11 +3,15 @@
 pub mod append;
 #[cfg(feature = "testing")]
 pub mod conformance;
+mod disk;
 pub mod embedded;
 pub mod engine;
+pub mod jetstream;
+pub mod lease;
 mod local;
 pub mod memory;
 pub mod port;
 mod retry;
 pub mod stored;
 pub mod subjects;
+pub mod vault;

@@ -2,6 +2,7 @@
 
 use backoff::{ExponentialBackoff, ExponentialBackoffBuilder, backoff::Backoff};
 use std::time::Duration;
+use tokio::time::{Instant, error::Elapsed, timeout_at};
 
 /// Longer would leave a recovered journal idle.
 const DELAY_MAX: Duration = Duration::from_secs(1);
@@ -26,6 +27,11 @@ impl Delays {
     /// Waits for the next delay.
     pub(crate) async fn wait(&mut self) {
         tokio::time::sleep(self.0.next_backoff().unwrap_or(DELAY_MAX)).await;
+    }
+
+    /// Waits for the next delay, or says that the deadline came first.
+    pub(crate) async fn wait_until(&mut self, deadline: Instant) -> Result<(), Elapsed> {
+        timeout_at(deadline, self.wait()).await
     }
 
     /// Starts again with the shortest: something has succeeded.

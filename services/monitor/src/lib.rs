@@ -1,1 +1,3 @@
-//! muster-monitor
+//! What everybody may watch: the realm as folded for people.
+
+pub mod views;

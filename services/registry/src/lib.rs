@@ -1,1 +1,1 @@
-//! muster-registry
+//! The registry service; its rules stand in `domain::registry`.

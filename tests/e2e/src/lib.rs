@@ -1,1 +1,4 @@
-//! muster-e2e
+//! What the tests against real servers stand on.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test's harness fails by panicking")]
+
+pub mod nats;

@@ -136,10 +136,12 @@ fn contexts_meet_in_events_only() {
 }
 
 #[test]
-fn the_runtime_knows_the_kernel_and_the_code_lists_only() {
+fn the_runtime_knows_the_kernel_the_code_lists_and_the_parties_only() {
     let mut wrong = Vec::new();
     for file in files("services/runtime/src", &[".rs"]) {
-        let more = uses(&file.text, "muster_domain").into_iter().filter(|module| !["kernel", "codes"].contains(module));
+        let more = uses(&file.text, "muster_domain")
+            .into_iter()
+            .filter(|module| !["kernel", "codes", "parties"].contains(module));
         wrong.extend(more.map(|module| format!("{} uses muster_domain::{module}", file.path)));
     }
     nothing(wrong);

@@ -9,7 +9,8 @@ const FILE_LINES_MAX: usize = 600;
 const FUNCTION_LINES_MAX: usize = 70;
 
 /// Files that may be longer, each with the reason.
-const LONG_FILES: [(&str, &str); 0] = [];
+const LONG_FILES: [(&str, &str); 1] =
+    [("services/domain/src/intake/request_table.rs", "one table, every cell of state and command, read as a whole")];
 
 /// Endings of files that people write.
 const WRITTEN: &[&str] =

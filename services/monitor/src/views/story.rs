@@ -70,7 +70,9 @@ fn request(event: &RequestEvent) -> String {
             facts.impact.emergency,
         ),
         RequestEvent::Amended { .. } => "the hospital declared its facts anew".to_owned(),
-        RequestEvent::Linked { to } => format!("linked to request {to}: the same incident at the same hospital; both are kept"),
+        RequestEvent::Linked { to } => {
+            format!("linked to request {to}: the same incident at the same hospital; both are kept")
+        }
         RequestEvent::Endorsed { authority, mandate } => {
             format!("{authority} made the request its own{}", by_mandate(mandate.is_some()))
         }
@@ -110,8 +112,11 @@ fn noted(note: &str) -> String {
 fn assessment(event: &AssessmentEvent) -> String {
     match event {
         AssessmentEvent::Assessed { gates, key, .. } => {
-            let failed: Vec<_> =
-                gates.iter().filter(|g| g.verdict.as_str() == "fail").map(|g| format!("{} ({})", g.gate, g.article)).collect();
+            let failed: Vec<_> = gates
+                .iter()
+                .filter(|g| g.verdict.as_str() == "fail")
+                .map(|g| format!("{} ({})", g.gate, g.article))
+                .collect();
             let unknown: Vec<_> =
                 gates.iter().filter(|g| g.verdict.as_str() == "unknown").map(|g| g.gate.to_string()).collect();
             match (failed.as_slice(), unknown.as_slice()) {
@@ -192,7 +197,9 @@ fn dispatch(event: &DeskEvent, desk: &Desk) -> Option<String> {
         DeskEvent::Accepted { offer, mobilise_by, .. } => {
             format!("{} accepted {offer} and must be on task by {mobilise_by}", by(offer))
         }
-        DeskEvent::Declined { offer, reason, note } => format!("{} declined {offer}: {reason}{}", by(offer), noted(note)),
+        DeskEvent::Declined { offer, reason, note } => {
+            format!("{} declined {offer}: {reason}{}", by(offer), noted(note))
+        }
         DeskEvent::Expired { offer } => format!("{} did not answer {offer} in time", by(offer)),
         DeskEvent::Rescinded { offer, reason, note } => {
             format!("{offer} to {} was taken back: {reason}{}", by(offer), noted(note))
@@ -201,7 +208,9 @@ fn dispatch(event: &DeskEvent, desk: &Desk) -> Option<String> {
         DeskEvent::Escalated { package, considered } => {
             format!("nobody is left to ask for {package}: a human must act; {}", looked_at(considered))
         }
-        DeskEvent::Reopened { package, note } => format!("an officer asks everybody again for {package}{}", noted(note)),
+        DeskEvent::Reopened { package, note } => {
+            format!("an officer asks everybody again for {package}{}", noted(note))
+        }
         DeskEvent::GivenUp { package, note } => format!("an officer ended the search for {package}{}", noted(note)),
         DeskEvent::StageReached { offer, stage } => format!("{}: {stage}", by(offer)),
         DeskEvent::DaysReported { offer, days_used } => format!("{} reports {days_used} person-days so far", by(offer)),
@@ -213,7 +222,9 @@ fn dispatch(event: &DeskEvent, desk: &Desk) -> Option<String> {
             format!("{} was released after {days_used} person-days: {reason}{}", by(offer), noted(note))
         }
         DeskEvent::RequestFinished { supported: true, .. } => "all work is done".to_owned(),
-        DeskEvent::RequestFinished { supported: false, .. } => "nothing more is sought; no provider was at work".to_owned(),
+        DeskEvent::RequestFinished { supported: false, .. } => {
+            "nothing more is sought; no provider was at work".to_owned()
+        }
     })
 }
 

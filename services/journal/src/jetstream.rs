@@ -1,0 +1,288 @@
+//! A journal on NATS JetStream: one stream per realm, one message per record.
+//!
+//! The server compares the expected last sequence of the message's subject, so any number of processes may append. Whatever is
+//! decided on is read from the stream's leader; followers read from any server and check that no sequence is missing.
+
+pub(crate) mod bucket;
+mod follow;
+mod safety;
+mod stream;
+
+use crate::{
+    local::refuse_too_large,
+    port::{AppendError, FRAME_BYTES_MAX, Journal, ReadError, Record, Records, Subject},
+    retry::Delays,
+};
+use async_nats::{
+    HeaderMap,
+    client::Client,
+    connection::State,
+    header,
+    jetstream::{
+        Context,
+        context::{ContextBuilder, PublishError, PublishErrorKind},
+        message::{PublishMessage, StreamMessage},
+        stream::{RawMessageError, RawMessageErrorKind, Stream},
+    },
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use muster_domain::kernel::RealmId;
+pub use safety::Unsafe;
+use std::{path::PathBuf, time::Duration};
+use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
+
+/// How a realm's stream is reached and kept.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How many servers keep each record; a stream that has fewer is refused.
+    pub replicas: usize,
+    /// How long one request waits for its answer.
+    pub answer_timeout: Duration,
+    /// How long connecting keeps trying before it gives up.
+    pub connect_patience: Duration,
+    /// The servers' monitor addresses, `http://host:port`, from which their safety is read: all of the cluster's.
+    pub monitors: Vec<String>,
+    /// A NATS credentials file, if the servers ask for one.
+    pub credentials: Option<PathBuf>,
+    /// The certificate authority of the servers, in PEM, if it is not one that the system knows.
+    pub certificate_authority: Option<PathBuf>,
+}
+
+impl Default for Options {
+    /// What a realm that people depend on needs.
+    fn default() -> Self {
+        Self {
+            replicas: 3,
+            answer_timeout: Duration::from_millis(800),
+            connect_patience: Duration::from_secs(15),
+            monitors: Vec::new(),
+            credentials: None,
+            certificate_authority: None,
+        }
+    }
+}
+
+/// Why a realm's stream cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectError {
+    /// An address or a file given for the connection is wrong.
+    #[error("the connection to the journal is not well described: {0}")]
+    Invalid(String),
+    /// Patience ended.
+    #[error("the journal cannot be reached: {0}")]
+    Unavailable(String),
+    /// The stream is there, but it was made or changed in a way that may lose records.
+    #[error("stream {stream} is not safe for a journal: {}; set it right with the nats tool", differences.join("; "))]
+    Differs {
+        /// The stream.
+        stream: String,
+        /// What each setting is and must be.
+        differences: Vec<String>,
+    },
+}
+
+/// One realm's log on JetStream.
+pub struct JetStream {
+    realm: RealmId,
+    options: Options,
+    client: Client,
+    context: Context,
+    stream: Stream<()>,
+    stream_name: String,
+}
+
+impl JetStream {
+    /// Connects to any of `servers` (`nats://host:port`) and makes the realm's stream if it is not there. A stream that is
+    /// there must be as safe as one made now.
+    pub async fn connect(servers: Vec<String>, realm: &RealmId, options: Options) -> Result<Self, ConnectError> {
+        let deadline = Instant::now() + options.connect_patience;
+        let client = connect(&servers, &options, deadline).await?;
+        if client.max_payload() < stream::MESSAGE_BYTES_MAX as usize {
+            let bytes = client.max_payload();
+            return Err(ConnectError::Invalid(format!(
+                "the servers take {bytes} bytes a message: set max_payload to 1MB"
+            )));
+        }
+        let context = ContextBuilder::new().timeout(options.answer_timeout).build(client.clone());
+        let stream_name = stream::name(realm);
+        stream::ensure(&context, stream::config(realm, options.replicas), deadline).await?;
+        let unavailable =
+            |error: async_nats::jetstream::context::GetStreamError| ConnectError::Invalid(error.to_string());
+        let stream = context.get_stream_no_info(&stream_name).await.map_err(unavailable)?;
+        Ok(Self { realm: realm.clone(), options, client, context, stream, stream_name })
+    }
+
+    /// Every setting of the servers and the stream under which an acknowledged record might be lost, or that cannot be read;
+    /// none for a safe journal. Whether to go on is the caller's to decide.
+    pub async fn safety(&self) -> Vec<Unsafe> {
+        safety::inspect(&self.stream, &self.options.monitors).await
+    }
+
+    /// Whose log it is.
+    pub(crate) fn realm(&self) -> &RealmId {
+        &self.realm
+    }
+
+    /// The connection, for what stands beside the log on the same servers.
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// How many servers keep what stands beside the log.
+    pub(crate) fn replicas(&self) -> usize {
+        self.options.replicas
+    }
+
+    fn message(&self, subject: &Subject, expected: u64, frame: Uuid, bytes: Bytes) -> PublishMessage {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("ce-specversion", "1.0"),
+            ("ce-id", &*frame.to_string()),
+            ("ce-source", self.realm.as_str()),
+            ("ce-type", "muster.frame.v1"),
+            ("ce-subject", subject.as_str()),
+            ("ce-datacontenttype", "application/protobuf"),
+        ] {
+            headers.insert(name, value);
+        }
+        PublishMessage::build()
+            .headers(headers)
+            .message_id(frame.to_string())
+            .expected_last_subject_sequence(expected)
+            .expected_stream(&self.stream_name)
+            .payload(bytes)
+    }
+}
+
+#[async_trait]
+impl Journal for JetStream {
+    async fn append(&self, subject: &Subject, expected: u64, frame: Uuid, bytes: Bytes) -> Result<u64, AppendError> {
+        refuse_too_large(&bytes)?;
+        if !subject.as_str().starts_with(&format!("muster.{}.", self.realm)) {
+            return Err(AppendError::Unavailable(format!("{subject} is not of its realm, {}", self.realm)));
+        }
+        // Without a connection the message would be queued, and might land long after the caller has gone.
+        if self.client.connection_state() != State::Connected {
+            return Err(AppendError::Unavailable("there is no connection".to_owned()));
+        }
+        let bytes_length = bytes.len();
+        let message = self.message(subject, expected, frame, bytes);
+        let sent = self.context.send_publish(subject.as_str().to_owned(), message).await;
+        let answered = match sent {
+            Ok(answer) => answer.await,
+            Err(error) => Err(error),
+        };
+        answered.map(|acknowledged| acknowledged.sequence).map_err(|error| outcome(&error, bytes_length))
+    }
+
+    async fn load(&self, subject: &Subject, after: u64) -> Result<Vec<Record>, ReadError> {
+        let mut records = Vec::new();
+        let mut next = after.saturating_add(1);
+        loop {
+            let asked = self.stream.raw_message_builder().sequence(next).next_by_subject(subject.as_str());
+            let Some(message) = found(asked.send().await)? else { return Ok(records) };
+            next = message.sequence.saturating_add(1);
+            records.push(record(message.sequence, &message.subject, Some(&message.headers), message.payload)?);
+        }
+    }
+
+    async fn head(&self, subject: &Subject) -> Result<u64, ReadError> {
+        let asked = self.stream.raw_message_builder().last_by_subject(subject.as_str());
+        Ok(found(asked.send().await)?.map_or(0, |message| message.sequence))
+    }
+
+    async fn last(&self) -> Result<u64, ReadError> {
+        let info = self.stream.get_info().await.map_err(unavailable)?;
+        Ok(info.state.last_sequence)
+    }
+
+    fn subscribe(&self, after: u64) -> Records {
+        follow::records(self.stream.clone(), after)
+    }
+}
+
+async fn connect(servers: &[String], options: &Options, deadline: Instant) -> Result<Client, ConnectError> {
+    let invalid = |error: std::io::Error| ConnectError::Invalid(error.to_string());
+    let servers: Vec<async_nats::ServerAddr> =
+        servers.iter().map(|server| server.parse()).collect::<Result<_, _>>().map_err(invalid)?;
+    let mut delays = Delays::new();
+    loop {
+        let mut connection = async_nats::ConnectOptions::new()
+            .name("muster")
+            // A dead server must be noticed in seconds; the default takes minutes.
+            .ping_interval(Duration::from_secs(1))
+            .connection_timeout(Duration::from_secs(2))
+            .request_timeout(Some(options.answer_timeout))
+            .reconnect_delay_callback(|tries| Duration::from_millis(20 << tries.min(5)));
+        if let Some(credentials) = &options.credentials {
+            connection = connection.credentials_file(credentials).await.map_err(invalid)?;
+        }
+        if let Some(authority) = &options.certificate_authority {
+            connection = connection.add_root_certificates(authority.clone());
+        }
+        match timeout_at(deadline, connection.connect(&servers[..])).await {
+            Ok(Ok(client)) => return Ok(client),
+            Ok(Err(error)) => {
+                delays.wait_until(deadline).await.map_err(|_| ConnectError::Unavailable(error.to_string()))?
+            }
+            Err(_) => return Err(ConnectError::Unavailable("no server answered in time".to_owned())),
+        }
+    }
+}
+
+/// What a failed publish means: only an answer of the stream itself is certain, whatever else happened is unknown.
+fn outcome(error: &PublishError, bytes: usize) -> AppendError {
+    let said = std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<async_nats::jetstream::Error>())
+        .map(async_nats::jetstream::Error::error_code);
+    match said.map(|code| code.0) {
+        // 10071: the head is another. 10164, from replicated streams: somebody's append to the subject is under way.
+        Some(10071 | 10164) => AppendError::Conflict,
+        // 10054: larger than the stream takes.
+        Some(10054) => AppendError::TooLarge { bytes, bytes_max: FRAME_BYTES_MAX },
+        // 10060: the subject belongs to another stream.
+        Some(10060) => AppendError::Unavailable(error.to_string()),
+        Some(_) => AppendError::Unknown(described(error)),
+        None => match error.kind() {
+            PublishErrorKind::MaxPayloadExceeded => AppendError::TooLarge { bytes, bytes_max: FRAME_BYTES_MAX },
+            PublishErrorKind::StreamNotFound => AppendError::Unknown("the stream has no leader".to_owned()),
+            PublishErrorKind::TimedOut
+            | PublishErrorKind::BrokenPipe
+            | PublishErrorKind::WrongLastMessageId
+            | PublishErrorKind::WrongLastSequence
+            | PublishErrorKind::MaxAckPending
+            | PublishErrorKind::Other => AppendError::Unknown(described(error)),
+        },
+    }
+}
+
+fn found(answer: Result<StreamMessage, RawMessageError>) -> Result<Option<StreamMessage>, ReadError> {
+    match answer {
+        Ok(message) => Ok(Some(message)),
+        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+        Err(error) => Err(unavailable(error)),
+    }
+}
+
+/// A message of the stream as a record; whatever Muster did not write is damage.
+fn record(sequence: u64, subject: &str, headers: Option<&HeaderMap>, bytes: Bytes) -> Result<Record, ReadError> {
+    let corrupt = |what: String| ReadError::Corrupt { sequence, what };
+    let subject = Subject::parse(subject).map_err(|error| corrupt(error.to_string()))?;
+    let id = headers.and_then(|headers| headers.get(header::NATS_MESSAGE_ID)).map(|id| id.as_str()).unwrap_or_default();
+    let frame = Uuid::parse_str(id).map_err(|_| corrupt(format!("its message id '{id}' is not a frame's id")))?;
+    Ok(Record { sequence, subject, frame, bytes })
+}
+
+fn unavailable(error: impl std::error::Error) -> ReadError {
+    ReadError::Unavailable(described(&error))
+}
+
+/// The error with what caused it, which alone may say what happened.
+pub(crate) fn described(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) if !error.to_string().contains(&source.to_string()) => format!("{error}: {source}"),
+        _ => error.to_string(),
+    }
+}

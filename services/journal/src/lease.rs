@@ -1,0 +1,114 @@
+//! Who decides: of many replicas, one at a time holds the lease.
+//!
+//! A lease makes two deciders rare, not impossible: whoever holds it may have lost it a moment ago. What makes two harmless is
+//! the expected sequence of every append.
+
+use crate::jetstream::{JetStream, bucket};
+use async_nats::jetstream::kv::{Operation, Store, UpdateErrorKind};
+use async_trait::async_trait;
+use bytes::Bytes;
+use std::time::Duration;
+
+/// A holder that has not renewed for so long has lost the lease.
+pub const LEASE: Duration = Duration::from_secs(3);
+
+/// A holder renews as often, so that it may fail once and still hold.
+pub const RENEW_EVERY: Duration = Duration::from_secs(1);
+
+/// Who holds a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holding {
+    /// Whoever asked.
+    Mine,
+    /// Another, by the name it took it under: its address.
+    Theirs(String),
+}
+
+/// The lease cannot be asked for; whoever held it must take it for lost once [`LEASE`] has passed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the lease cannot be asked for: {0}")]
+pub struct LeaseError(pub String);
+
+/// One lease.
+#[async_trait]
+pub trait Lease: Send + Sync + 'static {
+    /// Takes the lease for `me` if nobody holds it, renews it if `me` does, and tells who holds it now.
+    async fn take(&self, me: &str) -> Result<Holding, LeaseError>;
+
+    /// Lets go of it, so that another need not wait; nothing happens if `me` does not hold it.
+    async fn give_up(&self, me: &str) -> Result<(), LeaseError>;
+}
+
+/// The lease of a process that is alone with its journal.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Always;
+
+#[async_trait]
+impl Lease for Always {
+    async fn take(&self, _: &str) -> Result<Holding, LeaseError> {
+        Ok(Holding::Mine)
+    }
+
+    async fn give_up(&self, _: &str) -> Result<(), LeaseError> {
+        Ok(())
+    }
+}
+
+/// A lease among all processes on the same JetStream: a key whose value is the holder and which the servers forget.
+pub struct Shared {
+    bucket: Store,
+    key: String,
+}
+
+impl Shared {
+    /// The lease named `key` (`a-z`, `0-9`, `-`) of the journal's realm.
+    pub async fn open(journal: &JetStream, key: &str) -> Result<Self, LeaseError> {
+        // The servers keep one value per key: with more, they would show the old one after the holder's has gone.
+        let bucket = bucket::open(journal, "MUSTER_LEASES", LEASE).await.map_err(LeaseError)?;
+        Ok(Self { bucket, key: format!("{}.{key}", journal.realm()) })
+    }
+
+    /// The holder and the revision of its entry; without a holder, the revision that whoever takes the lease must expect.
+    async fn holder(&self) -> Result<(Option<String>, u64), LeaseError> {
+        let entry = self.bucket.entry(&self.key).await.map_err(failed)?;
+        Ok(match entry {
+            None => (None, 0),
+            Some(entry) => match entry.operation {
+                Operation::Put => (Some(String::from_utf8_lossy(&entry.value).into_owned()), entry.revision),
+                Operation::Delete | Operation::Purge => (None, entry.revision),
+            },
+        })
+    }
+}
+
+#[async_trait]
+impl Lease for Shared {
+    async fn take(&self, me: &str) -> Result<Holding, LeaseError> {
+        let (holder, revision) = self.holder().await?;
+        if let Some(other) = holder.filter(|holder| holder != me) {
+            return Ok(Holding::Theirs(other));
+        }
+        match self.bucket.update(&self.key, Bytes::from(me.to_owned()), revision).await {
+            Ok(_) => Ok(Holding::Mine),
+            // Somebody was faster, or the entry has just been forgotten.
+            Err(error) if error.kind() == UpdateErrorKind::WrongLastRevision => match self.holder().await?.0 {
+                Some(other) if other != me => Ok(Holding::Theirs(other)),
+                _ => Err(LeaseError("it is changing hands: ask again".to_owned())),
+            },
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    async fn give_up(&self, me: &str) -> Result<(), LeaseError> {
+        match self.holder().await? {
+            (Some(holder), revision) if holder == me => {
+                self.bucket.delete_expect_revision(&self.key, Some(revision)).await.map_err(failed)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn failed(error: impl std::error::Error) -> LeaseError {
+    LeaseError(crate::jetstream::described(&error))
+}

@@ -1,0 +1,158 @@
+//! Where sealed things lie. A cabinet knows nothing of what it keeps.
+
+use crate::{
+    disk::{Changes, Disk},
+    jetstream::{JetStream, bucket, described},
+    local::lock,
+};
+use async_nats::jetstream::kv::{Operation, Store};
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use muster_domain::kernel::SubjectRef;
+use std::{
+    collections::BTreeMap,
+    io,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+/// One sealed value per subject. Every error says in words why the cabinet cannot be reached.
+#[async_trait]
+pub trait Cabinet: Send + Sync + 'static {
+    /// Keeps a value, instead of the one before; it is on disk when this returns.
+    async fn put(&self, subject: &SubjectRef, sealed: Vec<u8>) -> Result<(), String>;
+
+    /// The subject's value.
+    async fn get(&self, subject: &SubjectRef) -> Result<Option<Vec<u8>>, String>;
+
+    /// Removes the subject's value; it is gone from disk, as far as the disk allows, when this returns.
+    async fn remove(&self, subject: &SubjectRef) -> Result<(), String>;
+
+    /// Whose values there are.
+    async fn subjects(&self) -> Result<Vec<SubjectRef>, String>;
+}
+
+/// A cabinet that forgets: for tests and the simulator.
+#[derive(Default)]
+pub struct InMemory(Mutex<BTreeMap<SubjectRef, Vec<u8>>>);
+
+#[async_trait]
+impl Cabinet for InMemory {
+    async fn put(&self, subject: &SubjectRef, sealed: Vec<u8>) -> Result<(), String> {
+        lock(&self.0).insert(subject.clone(), sealed);
+        Ok(())
+    }
+
+    async fn get(&self, subject: &SubjectRef) -> Result<Option<Vec<u8>>, String> {
+        Ok(lock(&self.0).get(subject).cloned())
+    }
+
+    async fn remove(&self, subject: &SubjectRef) -> Result<(), String> {
+        lock(&self.0).remove(subject);
+        Ok(())
+    }
+
+    async fn subjects(&self) -> Result<Vec<SubjectRef>, String> {
+        Ok(lock(&self.0).keys().cloned().collect())
+    }
+}
+
+/// A cabinet in a directory of its own, for one process.
+pub struct OnDisk(Arc<Mutex<Disk>>);
+
+impl OnDisk {
+    /// Opens the directory, or makes it.
+    pub fn open(dir: &Path) -> io::Result<Self> {
+        Disk::open(dir).map(|disk| Self(Arc::new(Mutex::new(disk))))
+    }
+
+    /// The disk may be slow, so nothing else waits for it.
+    async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Disk) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, String> {
+        let disk = Arc::clone(&self.0);
+        let done = tokio::task::spawn_blocking(move || work(&lock(&disk))).await;
+        done.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+    }
+}
+
+/// A subject's name on disk ends in a byte that no subject has, so that none is the beginning of another.
+fn name(subject: &SubjectRef) -> Vec<u8> {
+    format!("{subject}/").into_bytes()
+}
+
+#[async_trait]
+impl Cabinet for OnDisk {
+    async fn put(&self, subject: &SubjectRef, sealed: Vec<u8>) -> Result<(), String> {
+        let name = name(subject);
+        self.with(move |disk| {
+            let mut changes = Changes::default();
+            disk.remove(&name, &mut changes)?;
+            changes.insert(&name, &sealed);
+            disk.commit(changes)
+        })
+        .await
+    }
+
+    async fn get(&self, subject: &SubjectRef) -> Result<Option<Vec<u8>>, String> {
+        let name = name(subject);
+        self.with(move |disk| disk.get(&name)).await
+    }
+
+    async fn remove(&self, subject: &SubjectRef) -> Result<(), String> {
+        let name = name(subject);
+        self.with(move |disk| {
+            let mut changes = Changes::default();
+            disk.remove(&name, &mut changes)?;
+            disk.commit(changes)
+        })
+        .await
+    }
+
+    async fn subjects(&self) -> Result<Vec<SubjectRef>, String> {
+        let names = self.with(Disk::names).await?;
+        let subject = |name: Vec<u8>| SubjectRef::parse(String::from_utf8(name).ok()?.strip_suffix('/')?).ok();
+        Ok(names.into_iter().filter_map(subject).collect())
+    }
+}
+
+/// A cabinet beside the journal's stream, for all its processes.
+pub struct OnJetStream(Store);
+
+impl OnJetStream {
+    /// Opens the cabinet of the journal's realm, or makes it.
+    pub async fn open(journal: &JetStream) -> Result<Self, String> {
+        let name = format!("MUSTER_VAULT_{}", journal.realm().as_str().to_uppercase());
+        bucket::open(journal, &name, Duration::ZERO).await.map(Self)
+    }
+}
+
+#[async_trait]
+impl Cabinet for OnJetStream {
+    async fn put(&self, subject: &SubjectRef, sealed: Vec<u8>) -> Result<(), String> {
+        self.0.put(subject.as_str(), sealed.into()).await.map(drop).map_err(|error| described(&error))
+    }
+
+    async fn get(&self, subject: &SubjectRef) -> Result<Option<Vec<u8>>, String> {
+        let entry = self.0.entry(subject.as_str()).await.map_err(|error| described(&error))?;
+        Ok(entry.filter(|entry| entry.operation == Operation::Put).map(|entry| entry.value.to_vec()))
+    }
+
+    /// Deleting the message itself, not the key, makes the servers overwrite its bytes.
+    async fn remove(&self, subject: &SubjectRef) -> Result<(), String> {
+        let Some(entry) = self.0.entry(subject.as_str()).await.map_err(|error| described(&error))? else {
+            return Ok(());
+        };
+        self.0.stream.delete_message(entry.revision).await.map(drop).map_err(|error| described(&error))
+    }
+
+    async fn subjects(&self) -> Result<Vec<SubjectRef>, String> {
+        let keys = self.0.keys().await.map_err(|error| described(&error))?;
+        let keys: Vec<String> = keys.try_collect().await.map_err(|error| described(&error))?;
+        let mut subjects: Vec<_> = keys.iter().filter_map(|key| SubjectRef::parse(key).ok()).collect();
+        subjects.sort_unstable();
+        Ok(subjects)
+    }
+}

@@ -1,0 +1,3 @@
+//! The read models: each a fold of the log.
+
+pub mod story;

@@ -1,0 +1,145 @@
+//! A real nats-server of its own for a test: on free ports, with a store that goes when it goes.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        OnceLock,
+        mpsc::{self, RecvTimeoutError, Sender},
+    },
+    time::Duration,
+};
+use tempfile::TempDir;
+
+/// A server is ready within milliseconds; one with a large store, or on a loaded machine, within this.
+const READY_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Where Muster's sources are.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// One nats-server with JetStream, set as `deploy/nats/single.conf` says. Dropping it stops it and removes its store.
+pub struct NatsServer {
+    /// The first start lets the system choose; later ones keep what was chosen.
+    ports: Option<Ports>,
+    process: Option<Child>,
+    config: PathBuf,
+    store: TempDir,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Ports {
+    clients: u16,
+    monitor: u16,
+}
+
+impl NatsServer {
+    /// Starts a server that syncs every record, and waits until it is ready.
+    pub fn start() -> Self {
+        Self::start_with(&Path::new(ROOT).join("deploy/nats/single.conf"))
+    }
+
+    /// Starts a server with another configuration, which must turn on JetStream and the monitor.
+    pub fn start_with(config: &Path) -> Self {
+        let store = TempDir::new().expect("a directory for the server's store");
+        let mut server = Self { ports: None, process: None, config: config.to_owned(), store };
+        server.restart();
+        server
+    }
+
+    /// Where clients connect; the same after a restart.
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.ports().clients)
+    }
+
+    /// Where the server tells about itself; the same after a restart.
+    pub fn monitor_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports().monitor)
+    }
+
+    /// Where the server keeps its records.
+    pub fn store(&self) -> &Path {
+        self.store.path()
+    }
+
+    /// Kills the server without warning, as a crash would.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().expect("the server can be killed");
+            process.wait().expect("the server ends");
+        }
+    }
+
+    /// Kills the server if it runs and starts it again, on the same ports with the same store.
+    pub fn restart(&mut self) {
+        self.kill();
+        let port =
+            |port: fn(&Ports) -> u16| self.ports.as_ref().map_or("-1".to_owned(), |ports| port(ports).to_string());
+        let mut process = Command::new(binary())
+            .arg("--config")
+            .arg(&self.config)
+            .arg("--store_dir")
+            .arg(self.store.path())
+            .args(["--port", &port(|ports| ports.clients)])
+            .args(["--http_port", &port(|ports| ports.monitor)])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("nats-server starts");
+        let log = process.stderr.take().expect("its log is ours");
+        self.process = Some(process);
+        let (ready, is_ready) = mpsc::channel();
+        std::thread::spawn(move || read_log(log, &ready));
+        match is_ready.recv_timeout(READY_PATIENCE) {
+            Ok(Ok(ports)) => self.ports = Some(ports),
+            Ok(Err(log)) => panic!("nats-server ended before it was ready:\n{log}"),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => panic!("nats-server is never ready"),
+        }
+    }
+
+    fn ports(&self) -> Ports {
+        self.ports.expect("a server that was started has ports")
+    }
+}
+
+impl Drop for NatsServer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Reads the server's log to its end, so that the server never waits for a reader, and tells when it is ready or why it is
+/// not.
+fn read_log(log: impl Read, ready: &Sender<Result<Ports, String>>) {
+    let mut ports = Ports { clients: 0, monitor: 0 };
+    let mut whole = String::new();
+    for line in BufReader::new(log).lines().map_while(Result::ok) {
+        let port = || line.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or_default();
+        if line.contains("Starting http monitor on ") {
+            ports.monitor = port();
+        } else if line.contains("Listening for client connections on ") {
+            ports.clients = port();
+        } else if line.contains("Server is ready") {
+            // A test that has given up waiting has no use for it.
+            drop(ready.send(Ok(ports)));
+        }
+        whole.push_str(&line);
+        whole.push('\n');
+    }
+    drop(ready.send(Err(whole)));
+}
+
+/// The server's program: `MUSTER_NATS_SERVER`, or the one that `scripts/nats-server` installs.
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        if let Some(binary) = std::env::var_os("MUSTER_NATS_SERVER") {
+            return PathBuf::from(binary);
+        }
+        let installer = Command::new(Path::new(ROOT).join("scripts/nats-server")).output().expect("the installer runs");
+        let said = String::from_utf8_lossy(&installer.stderr);
+        assert!(installer.status.success(), "nats-server cannot be installed: {said}");
+        PathBuf::from(String::from_utf8_lossy(&installer.stdout).trim())
+    })
+}
