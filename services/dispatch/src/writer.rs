@@ -11,6 +11,7 @@ use muster_domain::{
         events::DeskEvent,
         taking,
     },
+    event::Event,
     kernel::{Actor, PrincipalId, Received, Role, Timestamp},
 };
 use muster_journal::{
@@ -40,7 +41,7 @@ pub enum Input {
         /// Who waits.
         ticket: Ticket,
         /// What is asked.
-        command: Command,
+        command: Box<Command>,
         /// What goes with it.
         meta: Meta,
     },
@@ -194,7 +195,7 @@ impl Writer {
         let mut outputs = match input {
             Input::Record(record) => self.read(&record, now),
             Input::Command { ticket, command, meta } => {
-                self.decide(Some(ticket), command, meta, now);
+                self.decide(Some(ticket), *command, meta, now);
                 Vec::new()
             }
             Input::Appended(Ok(Appended { sequence })) => self.landed(sequence),
@@ -422,11 +423,12 @@ impl Writer {
 
 /// About how many bytes a commit takes in its frame.
 fn weight(commit: &Commit) -> usize {
-    let event = |event: &muster_domain::event::Event| match event {
-        muster_domain::event::Event::Desk(
-            DeskEvent::Offered { considered, .. } | DeskEvent::Escalated { considered, .. },
-        ) => considered.len().saturating_mul(48).saturating_add(200),
-        _ => 1000,
+    let event = |event: &Event| {
+        if let Event::Desk(DeskEvent::Offered { considered, .. } | DeskEvent::Escalated { considered, .. }) = event {
+            considered.len().saturating_mul(48).saturating_add(200)
+        } else {
+            1000
+        }
     };
     commit.events.iter().map(event).fold(300, usize::saturating_add)
 }

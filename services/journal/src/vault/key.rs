@@ -47,7 +47,7 @@ impl MasterKey {
         let io = |source| KeyError::Io { path: path.to_owned(), source };
         match File::open(path) {
             Ok(file) => Self::load(path, file),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => create(path).map(|key| Self(key)).map_err(io),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => create(path).map(Self).map_err(io),
             Err(error) => Err(io(error)),
         }
     }
