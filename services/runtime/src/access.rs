@@ -159,6 +159,8 @@ actions! {
         CompleteEngagement     no       no      no      no      no       own      no      no;
         FailEngagement         no       no      no      no      no       own      no      no;
         ReleaseEngagement      no       no      no      all     no       no       no      no;
+        ReopenPackage          no       no      no      all     no       no       no      no;
+        GiveUpPackage          no       no      no      all     no       no       no      no;
         ListEngagements        own      land    own     all     all      own      all     no;
     }
     "muster.monitor.v1.MonitorService" {

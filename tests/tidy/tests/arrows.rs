@@ -3,7 +3,8 @@
 //! ```text
 //! 4  tests/*       anything
 //! 3  muster        everything below
-//! 2  contexts      journal, runtime, api, domain; never one another
+//! 2  contexts      edge, journal, runtime, api, domain; never one another
+//!    edge          journal, runtime, api, domain
 //! 1  journal       domain, api
 //!    runtime       the domain's kernel and code lists
 //! 0  domain, api   nothing of ours
@@ -18,15 +19,16 @@ use serde_json::Value;
 const CONTEXTS: [&str; 5] = ["registry", "intake", "eligibility", "dispatch", "monitor"];
 
 /// What each crate on the way down may use of ours. Contexts and tests have rules of their own.
-const ARROWS: [(&str, &[&str]); 4] = [
+const ARROWS: [(&str, &[&str]); 5] = [
     ("muster-domain", &[]),
     ("muster-api", &[]),
     ("muster-journal", &["muster-domain", "muster-api"]),
     ("muster-runtime", &["muster-domain"]),
+    ("muster-edge", &["muster-domain", "muster-api", "muster-journal", "muster-runtime"]),
 ];
 
 /// What a context may use of ours.
-const BELOW_CONTEXTS: &[&str] = &["muster-domain", "muster-api", "muster-journal", "muster-runtime"];
+const BELOW_CONTEXTS: &[&str] = &["muster-domain", "muster-api", "muster-journal", "muster-runtime", "muster-edge"];
 
 /// All that the rules may use from outside: nothing that reads, writes, waits or draws lots.
 const DOMAIN_MAY_USE: &[&str] = &["jiff"];

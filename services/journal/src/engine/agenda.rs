@@ -131,7 +131,7 @@ pub async fn run<A, P, S>(
     S: Future<Output = ()> + Send,
 {
     let mut steps = agenda.steps();
-    if steps.wait_for(|progress| progress.sequence >= head).await.is_err() {
+    if steps.wait_for(|progress| progress.position.sequence >= head).await.is_err() {
         return;
     }
     let mut runner = Runner::default();

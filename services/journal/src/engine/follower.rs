@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::Deref,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
     time::Duration,
 };
@@ -38,8 +39,8 @@ pub trait Fold: Send + Sync + 'static {
 /// How far a reader has come.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress {
-    /// The last record taken.
-    pub sequence: u64,
+    /// The last record taken, and the last commit in it.
+    pub position: Position,
     /// Log time there.
     pub log_time: Timestamp,
     /// Why it goes no further, if it does not.
@@ -59,15 +60,14 @@ pub struct Behind {
 /// Checks records in order and hands on their commits: density, decoding and each subject's chain of frames.
 #[derive(Debug, Default)]
 pub struct Reader {
-    sequence: u64,
-    log_time: Timestamp,
+    progress: Progress,
     chain: BTreeMap<Subject, [u8; 32]>,
 }
 
 impl Reader {
-    /// Takes the next record: `each` sees its commits, in order.
-    pub fn take(&mut self, record: &Record, mut each: impl FnMut(&Seen)) -> Result<(), Broken> {
-        let (sequence, expected) = (record.sequence, self.sequence.saturating_add(1));
+    /// Takes the next record: `look` sees its commits, in order.
+    pub fn take(&mut self, record: &Record, look: impl FnOnce(&[Seen], &Progress)) -> Result<(), Broken> {
+        let (sequence, expected) = (record.sequence, self.progress.position.sequence.saturating_add(1));
         if sequence != expected {
             return Err(ReadError::Gap { expected, found: sequence }.into());
         }
@@ -76,79 +76,117 @@ impl Reader {
             return Err(Broken::Chain { sequence, subject: record.subject.to_string() });
         }
         self.chain.insert(record.subject.clone(), stored::hash(&record.bytes));
-        self.sequence = sequence;
+        self.progress.position = Position { sequence, index: 0 };
+        let mut seen = Vec::with_capacity(frame.commits.len());
         for (index, commit) in (0..).zip(&frame.commits) {
-            self.log_time = self.log_time.max(commit.recorded_at);
-            let position = Position { sequence, index };
-            each(&Seen { position, subject: &record.subject, commit, log_time: self.log_time });
+            self.progress.log_time = self.progress.log_time.max(commit.recorded_at);
+            self.progress.position.index = index;
+            let (position, log_time) = (self.progress.position, self.progress.log_time);
+            seen.push(Seen { position, subject: &record.subject, commit, log_time });
         }
+        look(&seen, &self.progress);
         Ok(())
     }
 
     /// How far it has come.
-    pub fn progress(&self) -> Progress {
-        Progress { sequence: self.sequence, log_time: self.log_time, broken: None }
+    pub fn progress(&self) -> &Progress {
+        &self.progress
     }
 }
 
-/// A view and how far it has come.
+/// A view and how far it has come; both change together, a whole record at a time.
+#[derive(Debug, Default)]
+pub struct Held<V> {
+    value: V,
+    progress: Progress,
+}
+
+impl<V> Held<V> {
+    /// How far the view had come when it was looked at.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+}
+
+impl<V> Deref for Held<V> {
+    type Target = V;
+
+    fn deref(&self) -> &V {
+        &self.value
+    }
+}
+
+/// What the follower folds into, whatever its kind.
+trait Target: Send + Sync {
+    fn take(&self, seen: &[Seen], progress: &Progress);
+}
+
+impl<V: Fold> Target for RwLock<Held<V>> {
+    fn take(&self, seen: &[Seen], progress: &Progress) {
+        let mut held = self.write().unwrap_or_else(PoisonError::into_inner);
+        seen.iter().for_each(|seen| held.value.fold(seen));
+        held.progress.clone_from(progress);
+    }
+}
+
+/// A view of the realm.
 #[derive(Debug)]
 pub struct View<V> {
-    value: Arc<RwLock<V>>,
-    progress: watch::Receiver<Progress>,
+    held: Arc<RwLock<Held<V>>>,
+    steps: watch::Receiver<Progress>,
 }
 
 impl<V> Clone for View<V> {
     fn clone(&self) -> Self {
-        Self { value: self.value.clone(), progress: self.progress.clone() }
+        Self { held: self.held.clone(), steps: self.steps.clone() }
     }
 }
 
 impl<V> View<V> {
-    /// The view as it is now.
-    pub fn now(&self) -> RwLockReadGuard<'_, V> {
-        self.value.read().unwrap_or_else(PoisonError::into_inner)
+    /// The view as it is now. The follower waits while it is looked at: do not keep it.
+    pub fn now(&self) -> RwLockReadGuard<'_, Held<V>> {
+        self.held.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until the view has taken the record with this sequence.
+    /// Waits until all views of the process have taken the record with this sequence.
     pub async fn reaches(&self, sequence: u64, patience: Duration) -> Result<(), Behind> {
-        let mut progress = self.progress.clone();
-        let reached = tokio::time::timeout(patience, progress.wait_for(|p| p.sequence >= sequence)).await;
+        let mut steps = self.steps.clone();
+        let reached = tokio::time::timeout(patience, steps.wait_for(|p| p.position.sequence >= sequence)).await;
         match reached {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Behind { has: self.progress().sequence, asked: sequence }),
+            Ok(Err(_)) | Err(_) => Err(Behind { has: self.progress().position.sequence, asked: sequence }),
         }
     }
 
-    /// How far the view has come.
+    /// How far all views of the process have come.
     pub fn progress(&self) -> Progress {
-        self.progress.borrow().clone()
+        self.steps.borrow().clone()
     }
 
     /// Tells of each step forward.
     pub fn steps(&self) -> watch::Receiver<Progress> {
-        self.progress.clone()
+        self.steps.clone()
     }
 }
 
 /// Reads the realm for all views of a process.
 pub struct Follower {
-    folds: Vec<Arc<RwLock<dyn Fold>>>,
-    progress: watch::Sender<Progress>,
+    targets: Vec<Arc<dyn Target>>,
+    steps: watch::Sender<Progress>,
 }
 
 impl Default for Follower {
     fn default() -> Self {
-        Self { folds: Vec::new(), progress: watch::Sender::new(Progress::default()) }
+        Self { targets: Vec::new(), steps: watch::Sender::new(Progress::default()) }
     }
 }
 
 impl Follower {
     /// Adds a view; it will be folded from the first record on.
-    pub fn view<V: Fold>(&mut self, view: V) -> View<V> {
-        let value = Arc::new(RwLock::new(view));
-        self.folds.push(value.clone());
-        View { value, progress: self.progress.subscribe() }
+    pub fn view<V: Fold>(&mut self, value: V) -> View<V> {
+        let held = Arc::new(RwLock::new(Held { value, progress: Progress::default() }));
+        self.targets.push(held.clone());
+        View { held, steps: self.steps.subscribe() }
     }
 
     /// Follows the journal until the log breaks; then every view stays where it is and says why.
@@ -156,27 +194,20 @@ impl Follower {
         let mut reader = Reader::default();
         let mut records = journal.subscribe(0);
         let broken = loop {
-            match records.next().await {
-                Some(Ok(record)) => {
-                    if let Err(broken) = self.take(&mut reader, &record) {
-                        break broken;
-                    }
-                    self.progress.send_replace(reader.progress());
-                }
-                Some(Err(error)) => break error.into(),
-                None => break ReadError::Unavailable("the subscription ended".to_owned()).into(),
+            let taken = match records.next().await {
+                Some(Ok(record)) => reader.take(&record, |seen, progress| {
+                    self.targets.iter().for_each(|target| target.take(seen, progress));
+                }),
+                Some(Err(error)) => Err(error.into()),
+                None => Err(ReadError::Unavailable("the subscription ended".to_owned()).into()),
+            };
+            match taken {
+                Ok(()) => drop(self.steps.send_replace(reader.progress().clone())),
+                Err(broken) => break broken,
             }
         };
         tracing::error!(%broken, "the log cannot be followed any further: nothing is shown or decided beyond this place");
-        self.progress.send_modify(|progress| progress.broken = Some(broken.clone()));
+        self.steps.send_modify(|progress| progress.broken = Some(broken.clone()));
         broken
-    }
-
-    fn take(&self, reader: &mut Reader, record: &Record) -> Result<(), Broken> {
-        reader.take(record, |seen| {
-            for fold in &self.folds {
-                fold.write().unwrap_or_else(PoisonError::into_inner).fold(seen);
-            }
-        })
     }
 }

@@ -8,12 +8,12 @@ use muster_domain::kernel::{Refusal, RefusalKind, Timestamp};
 
 use super::{
     Broken, Undone,
-    follower::{Fold, Reader, View},
+    follower::{Fold, Progress, Reader, View},
 };
-use crate::{port::Journal, stored::Position};
-
-/// How long a read waits for `at_least` when the caller gave no deadline.
-const PATIENCE: Duration = Duration::from_secs(2);
+use crate::{
+    port::{Journal, ReadError},
+    stored::Position,
+};
 
 /// Which commits an answer looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,29 +22,38 @@ enum Upto {
     Time(Timestamp),
 }
 
-/// Reads a view at the moment asked for: `look` sees the view, the position it has and log time there.
+/// Reads a view at the moment asked for, waiting for `at_least` as long as `patience`: `look` sees the view and how far it had
+/// come.
 pub async fn read<V: Fold + Default, T>(
     view: &View<V>,
     journal: &dyn Journal,
     at: Option<ReadAt>,
-    look: impl FnOnce(&V, Position, Timestamp) -> T,
+    patience: Duration,
+    look: impl FnOnce(&V, &Progress) -> T,
 ) -> Result<T, Refusal> {
     let ReadAt { as_of, at_least } = at.unwrap_or_default();
     if let Some(least) = at_least {
-        view.reaches(least.sequence, PATIENCE).await?;
+        view.reaches(least.sequence, patience).await?;
     }
     let upto = match as_of {
         None => {
             let now = view.now();
-            let progress = view.progress();
-            let position = Position { sequence: progress.sequence, index: 0 };
-            return Ok(look(&now, position, progress.log_time));
+            return Ok(look(&now, now.progress()));
         }
         Some(AsOf::Position(position)) => Upto::Position(position.into()),
         Some(AsOf::Time(time)) => Upto::Time(millis(&time)?),
     };
-    let (value, position, log_time) = replay::<V>(journal, upto, view.progress().sequence).await?;
-    Ok(look(&value, position, log_time))
+    {
+        let now = view.now();
+        if upto == Upto::Position(now.progress().position) {
+            return Ok(look(&now, now.progress()));
+        }
+    }
+    if let Upto::Position(position) = upto {
+        view.reaches(position.sequence, patience).await?;
+    }
+    let (value, progress) = replay::<V>(journal, upto, view.progress().position.sequence).await?;
+    Ok(look(&value, &progress))
 }
 
 fn millis(time: &prost_types::Timestamp) -> Result<Timestamp, Refusal> {
@@ -60,30 +69,29 @@ fn millis(time: &prost_types::Timestamp) -> Result<Timestamp, Refusal> {
 }
 
 /// Folds the log anew up to a moment, but never beyond `head`, which the caller has seen already.
-async fn replay<V: Fold + Default>(
-    journal: &dyn Journal,
-    upto: Upto,
-    head: u64,
-) -> Result<(V, Position, Timestamp), Undone> {
-    let (mut value, mut reader) = (V::default(), Reader::default());
-    let (mut last, mut log_time) = (Position::default(), Timestamp::default());
+async fn replay<V: Fold + Default>(journal: &dyn Journal, upto: Upto, head: u64) -> Result<(V, Progress), Undone> {
+    let (mut value, mut reader, mut progress) = (V::default(), Reader::default(), Progress::default());
     let mut records = journal.subscribe(0);
     let mut done = head == 0;
     while !done {
         let Some(record) = records.next().await else { break };
-        let record = record.map_err(Broken::from)?;
-        reader.take(&record, |seen| {
-            let within = match upto {
-                Upto::Position(position) => seen.position <= position,
-                Upto::Time(time) => seen.log_time <= time,
-            };
-            done |= !within;
-            if !done {
-                value.fold(seen);
-                (last, log_time) = (seen.position, seen.log_time);
+        let record = record.map_err(|error| match error {
+            ReadError::Unavailable(why) => Undone::Unavailable(why),
+            ReadError::Gap { .. } | ReadError::Corrupt { .. } => Broken::Read(error).into(),
+        })?;
+        reader.take(&record, |seen, _| {
+            for seen in seen {
+                done |= match upto {
+                    Upto::Position(position) => seen.position > position,
+                    Upto::Time(time) => seen.log_time > time,
+                };
+                if !done {
+                    value.fold(seen);
+                    (progress.position, progress.log_time) = (seen.position, seen.log_time);
+                }
             }
         })?;
         done |= record.sequence >= head;
     }
-    Ok((value, last, log_time))
+    Ok((value, progress))
 }

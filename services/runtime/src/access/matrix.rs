@@ -48,7 +48,7 @@ fn rights(role: Role) -> Vec<(Reach, &'static str)> {
             (All, "GetPolicy ListHospitals ListMandates"),
             (All, "Resolve Decide ProposeOverride ApproveOverride ProposePolicy ApprovePolicy"),
             (All, "ProposeSuspension ApproveSuspension ReinstateProvider"),
-            (All, "RescindOffer ExtendEngagement ReleaseEngagement"),
+            (All, "RescindOffer ExtendEngagement ReleaseEngagement ReopenPackage GiveUpPackage"),
         ],
         Role::Commission => vec![
             (All, PUBLIC),

@@ -1,0 +1,177 @@
+//! What every handler begins with: who calls, whether they may, and what goes with their command.
+
+use std::{sync::Arc, time::Duration};
+
+use muster_api::r#type::v1::ReadAt;
+use muster_domain::{
+    kernel::{Actor, RealmId, Refusal, Timestamp},
+    parties::{Parties, Party},
+};
+use muster_journal::{
+    engine::{
+        Meta, Undone,
+        follower::{Fold, Progress, View},
+        reading,
+    },
+    port::{Journal, ReadError},
+    subjects::Subjects,
+    vault::Vault,
+};
+use muster_runtime::{
+    access::{Access, Action, Reach, may, reach},
+    clock::Clock,
+    identity::Identities,
+    ids, status,
+};
+use prost::Message;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, metadata::MetadataMap};
+
+use crate::{people::People, relay::Relay};
+
+/// What a handler gives back.
+pub type Answer<T> = Result<Response<T>, Status>;
+
+/// How long a call may wait for other replicas when it names no deadline.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What every service stands on.
+#[derive(Clone)]
+pub struct Edge {
+    /// Whose log it is.
+    pub realm: RealmId,
+    /// Where its aggregates stand.
+    pub subjects: Subjects,
+    /// The log.
+    pub journal: Arc<dyn Journal>,
+    /// The realm's time.
+    pub clock: Arc<dyn Clock>,
+    /// What identifies people.
+    pub vault: Arc<dyn Vault>,
+    /// How callers prove who they are.
+    pub identities: Identities,
+    /// What replicas relay to one another in a caller's name.
+    pub relay: Relay,
+    /// Who is who.
+    pub people: View<People>,
+    /// Cancelled when the process stops: streams end.
+    pub stopping: CancellationToken,
+}
+
+/// Who gave a call, and when it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Who.
+    pub actor: Actor,
+    /// When the first replica received it; it judges deadlines.
+    pub at: Timestamp,
+    /// How long the call may wait for other replicas.
+    pub patience: Duration,
+}
+
+impl Edge {
+    /// Who calls; refused at once if nobody of their role may ever do this.
+    pub fn admit<M>(&self, call: Request<M>, action: Action) -> Result<(Caller, M), Status> {
+        let patience = deadline(call.metadata()).unwrap_or(PATIENCE);
+        let (actor, at) = match self.relay.read(call.metadata()) {
+            Some(relayed) => relayed,
+            None => (self.identities.authenticate(&call)?, self.clock.now()),
+        };
+        if reach(actor.role, action) == Reach::Never {
+            return Err(status::denied(actor.role, action));
+        }
+        Ok((Caller { actor, at, patience }, call.into_inner()))
+    }
+
+    /// Whether the caller may do this to what `party` finds; `what` and `id` name it. Whom a replica does not know yet it
+    /// looks up at the head of the log before it says that there is no such thing.
+    pub async fn may(
+        &self,
+        caller: &Caller,
+        action: Action,
+        (what, id): (&'static str, &str),
+        party: impl Fn(&Parties) -> Party,
+    ) -> Result<(), Status> {
+        if self.is_allowed(caller, action, &party) {
+            return Ok(());
+        }
+        self.catch_up(caller).await?;
+        if self.is_allowed(caller, action, &party) { Ok(()) } else { Err(status::not_found(what, id)) }
+    }
+
+    fn is_allowed(&self, caller: &Caller, action: Action, party: impl Fn(&Parties) -> Party) -> bool {
+        may(&caller.actor, action, &party(&self.people.now())) == Access::Allowed
+    }
+
+    /// Waits until this process has read all that was in the log when the call came.
+    pub async fn catch_up(&self, caller: &Caller) -> Result<(), Status> {
+        let head = self.journal.last().await.map_err(|error| {
+            refused(match error {
+                ReadError::Unavailable(why) => Undone::Unavailable(why),
+                ReadError::Gap { .. } | ReadError::Corrupt { .. } => Undone::Broken(error.into()),
+            })
+        })?;
+        self.people.reaches(head, caller.patience).await.map_err(refused)
+    }
+
+    /// What goes with a caller's command. `message` is what the command's fingerprint is taken of.
+    pub fn meta(&self, caller: &Caller, request_id: &str, message: &impl Message) -> Result<Meta, Status> {
+        let Caller { actor, at, .. } = caller;
+        Meta::of_call(&self.realm, actor.clone(), *at, request_id, message, ids::new()).map_err(refused)
+    }
+
+    /// Reads a view at the moment asked for.
+    pub async fn read<V: Fold + Default, T>(
+        &self,
+        caller: &Caller,
+        view: &View<V>,
+        at: Option<ReadAt>,
+        look: impl FnOnce(&V, &Progress) -> T,
+    ) -> Result<T, Status> {
+        reading::read(view, self.journal.as_ref(), at, caller.patience, look).await.map_err(|no| status::refused(&no))
+    }
+}
+
+/// A refusal, as a status.
+pub fn refused(no: impl Into<Refusal>) -> Status {
+    status::refused(&no.into())
+}
+
+/// The deadline that the caller named: digits and a unit (gRPC over HTTP/2, `grpc-timeout`).
+fn deadline(metadata: &MetadataMap) -> Option<Duration> {
+    let text = metadata.get("grpc-timeout")?.to_str().ok()?;
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let number: u64 = number.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(number.saturating_mul(3600)),
+        "M" => Duration::from_secs(number.saturating_mul(60)),
+        "S" => Duration::from_secs(number),
+        "m" => Duration::from_millis(number),
+        "u" => Duration::from_micros(number),
+        "n" => Duration::from_nanos(number),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_read_in_every_unit() {
+        let read = |text: &str| {
+            let mut metadata = MetadataMap::new();
+            metadata.insert("grpc-timeout", text.parse().unwrap());
+            deadline(&metadata)
+        };
+        assert_eq!(read("1H"), Some(Duration::from_secs(3600)));
+        assert_eq!(read("2M"), Some(Duration::from_secs(120)));
+        assert_eq!(read("10S"), Some(Duration::from_secs(10)));
+        assert_eq!(read("1500m"), Some(Duration::from_millis(1500)));
+        assert_eq!(read("7u"), Some(Duration::from_micros(7)));
+        assert_eq!(read("7n"), Some(Duration::from_nanos(7)));
+        for bad in ["", "S", "xS", "5", "5X"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Where calls come in: what all services do alike. Who calls and whether they may, lists and streams, and the shapes of
+//! `muster.type.v1` as the domain's own. Nothing here decides a case.
+
+pub mod changes;
+pub mod edge;
+pub mod page;
+pub mod people;
+pub mod relay;
+pub mod watch;
+pub mod wire;
+
+pub use edge::{Answer, Caller, Edge};
