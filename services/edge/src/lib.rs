@@ -6,6 +6,8 @@ pub mod edge;
 pub mod page;
 pub mod people;
 pub mod relay;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod watch;
 pub mod wire;
 
