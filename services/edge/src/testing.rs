@@ -47,13 +47,13 @@ pub struct Rig {
 }
 
 impl Rig {
-    /// Starts services on a journal of their own.
-    pub async fn start(build: impl FnOnce(&Edge, &mut Follower) -> Routes) -> Self {
-        Self::start_on(Arc::new(Memory::new()), ManualClock::at(START), build).await
+    /// Starts services on a journal of their own; only inside a tokio runtime.
+    pub fn start(build: impl FnOnce(&Edge, &mut Follower) -> Routes) -> Self {
+        Self::start_on(Arc::new(Memory::new()), ManualClock::at(START), build)
     }
 
     /// Starts services on a journal that others use too, as another replica.
-    pub async fn start_on(
+    pub fn start_on(
         journal: Arc<dyn Journal>,
         clock: ManualClock,
         build: impl FnOnce(&Edge, &mut Follower) -> Routes,
