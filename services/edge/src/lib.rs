@@ -2,6 +2,7 @@
 //! `muster.type.v1` as the domain's own. Nothing here decides a case.
 
 pub mod changes;
+pub mod contacts;
 pub mod edge;
 pub mod page;
 pub mod people;
