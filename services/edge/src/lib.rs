@@ -6,6 +6,7 @@ pub mod contacts;
 pub mod edge;
 pub mod page;
 pub mod people;
+pub mod reacting;
 pub mod relay;
 #[cfg(feature = "testing")]
 pub mod testing;
