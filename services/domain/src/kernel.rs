@@ -142,6 +142,16 @@ code_list! {
     }
 }
 
+impl Role {
+    /// Whether whoever has this role speaks with the people of a case. Auditors and operators need no name and no number.
+    pub const fn meets_people(self) -> bool {
+        match self {
+            Self::Hospital | Self::Authority | Self::Spoc | Self::Officer | Self::Commission | Self::Provider => true,
+            Self::Auditor | Self::Operator | Self::System => false,
+        }
+    }
+}
+
 /// Who gave a command.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Actor {

@@ -2,10 +2,14 @@
 //! `muster.type.v1` as the domain's own. Nothing here decides a case.
 
 pub mod changes;
+pub mod contacts;
 pub mod edge;
 pub mod page;
 pub mod people;
+pub mod reacting;
 pub mod relay;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod watch;
 pub mod wire;
 

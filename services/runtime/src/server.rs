@@ -11,11 +11,8 @@ use tonic::{
     service::Routes,
     transport::server::{Server as Transport, TcpIncoming},
 };
-use tonic_health::{
-    ServingStatus,
-    pb::health_server::HealthServer,
-    server::{HealthReporter, HealthService},
-};
+pub use tonic_health::{ServingStatus, server::HealthReporter};
+use tonic_health::{pb::health_server::HealthServer, server::HealthService};
 use tonic_reflection::server::Builder as Reflection;
 use tower::util::MapRequestLayer;
 

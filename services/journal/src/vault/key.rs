@@ -42,6 +42,11 @@ pub enum KeyError {
 pub struct MasterKey(XChaCha20Poly1305);
 
 impl MasterKey {
+    /// A key that is gone with the process: for journals in memory.
+    pub fn ephemeral() -> Self {
+        Self(XChaCha20Poly1305::new(&XChaCha20Poly1305::generate_key(&mut OsRng)))
+    }
+
     /// Reads the key from a file that only its owner may read, or makes one there.
     pub fn load_or_create(path: &Path) -> Result<Self, KeyError> {
         let io = |source| KeyError::Io { path: path.to_owned(), source };
