@@ -10,14 +10,13 @@ use muster_api::intake::v1::{
     WithdrawRequestResponse, intake_service_server::IntakeService,
 };
 use muster_domain::{
-    check::Violations,
     clocks::answer_due,
     codes::Country,
     intake::{
         events::Facts,
         facts,
-        request::{Command, Request as Aggregate},
         rejection::Rejection,
+        request::{Command, Request as Aggregate},
     },
     kernel::{AuthorityId, HospitalId, RequestId, Role, SpocId, SubjectRef},
     registry::events::Authority,
@@ -28,8 +27,8 @@ use muster_edge::{
     edge::refused,
     page::Page,
     wire::{
-        read_contact, read_facts,
         fields::{Fields, one, timestamp},
+        read_contact, read_facts,
     },
 };
 use muster_journal::{
@@ -146,8 +145,8 @@ impl Service {
         // A mandate that takes longer carries the request on all the same, and the caller is told how it stands now.
         let _ = tokio::time::timeout(CARRIED_WITHIN, carried).await;
         let requests = self.requests.now();
-        let state = requests.get(request).map_or("", |record| record.request.phase.as_str());
-        Ok((requests.progress().position.max(position), state.to_owned()))
+        let record = requests.get(request).ok_or_else(|| status::not_found("request", request.as_str()))?;
+        Ok((record.changed, record.request.phase.as_str().to_owned()))
     }
 }
 
@@ -301,7 +300,8 @@ impl IntakeService for Service {
         let country = fields.optional("country", &message.country, Country::parse);
         for (i, state) in message.states.iter().enumerate() {
             if !STATES.contains(&state.as_str()) {
-                fields.wrong(format_args!("states[{i}]"), format_args!("'{state}' is not one of {}", STATES.join(", ")));
+                fields
+                    .wrong(format_args!("states[{i}]"), format_args!("'{state}' is not one of {}", STATES.join(", ")));
             }
         }
         fields.done(Some(()))?;

@@ -99,7 +99,7 @@ impl Errands {
         let Some(known) = self.requests.get(request).filter(|known| !known.returned) else { return };
         let Some(mandate) = self.register.mandate_for(&known.hospital, seen.commit.received_at) else { return };
         let Some(authority) = self.people.authority(&mandate.authority) else { return };
-        if is_critical(facts, &self.register.policy) {
+        if is_critical(facts) {
             let command = Command::Endorse { authority: authority.clone(), mandate: Some(mandate.clone()) };
             self.add(seen, request, "endorse", command);
         }

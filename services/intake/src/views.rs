@@ -6,7 +6,6 @@ use std::{
 };
 
 use muster_domain::{
-    eligibility::events::{Policy, PolicyEvent},
     event::Event,
     intake::{
         events::{RequestEvent, Route, SummaryReport},
@@ -21,6 +20,7 @@ use muster_domain::{
 };
 use muster_journal::{
     engine::follower::{Fold, Seen},
+    stored::Position,
     subjects::id_of,
 };
 
@@ -47,6 +47,8 @@ pub struct Record {
     pub support_ended_at: Option<Timestamp>,
     /// The last change.
     pub changed_at: Timestamp,
+    /// Where it stands.
+    pub changed: Position,
 }
 
 /// Every request.
@@ -67,7 +69,8 @@ impl Requests {
         self.newest.iter().filter_map(|(_, request)| self.records.get_key_value(request))
     }
 
-    fn take(&mut self, request: RequestId, event: &RequestEvent, at: Timestamp) {
+    fn take(&mut self, request: RequestId, event: &RequestEvent, seen: &Seen) {
+        let (at, position) = (seen.commit.received_at, seen.position);
         let mut state = self.records.get(&request).map(|record| record.request.clone());
         if let Err(corrupt) = Request::evolve(&mut state, event) {
             // The executor that decides on this request says so to callers; a list shows what came before.
@@ -89,8 +92,9 @@ impl Requests {
             submitted_at: None,
             support_ended_at: None,
             changed_at: at,
+            changed: position,
         });
-        (record.request, record.changed_at) = (state, at);
+        (record.request, record.changed_at, record.changed) = (state, at, position);
         record.take(event, at);
     }
 }
@@ -127,28 +131,20 @@ impl Fold for Requests {
         let Ok(request) = RequestId::parse(seen.subject.id()) else { return };
         for event in &seen.commit.events {
             if let Event::Request(event) = event {
-                self.take(request.clone(), event, seen.commit.received_at);
+                self.take(request.clone(), event, seen);
             }
         }
     }
 }
 
-/// What intake must know of the registry and of the policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What intake must know of the registry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Register {
     /// Whether the realm is the live one.
     pub live: bool,
     /// What can be asked for.
     pub catalogue: Catalogue,
-    /// The policy in force.
-    pub policy: Policy,
     mandates: BTreeMap<MandateId, mandate::State>,
-}
-
-impl Default for Register {
-    fn default() -> Self {
-        Self { live: false, catalogue: Catalogue::default(), policy: Policy::built_in(), mandates: BTreeMap::new() }
-    }
 }
 
 impl Register {
@@ -179,10 +175,6 @@ impl Fold for Register {
                     Ok(id) => Mandate::evolve(self.mandates.entry(id).or_default(), event),
                     Err(_) => Ok(()),
                 },
-                Event::Policy(PolicyEvent::PutInForce { policy, .. }) => {
-                    self.policy = policy.clone();
-                    Ok(())
-                }
                 Event::Hospital(_)
                 | Event::Authority(_)
                 | Event::Provider(_)
@@ -190,7 +182,7 @@ impl Fold for Register {
                 | Event::ThirdCountry(_)
                 | Event::Request(_)
                 | Event::Assessment(_)
-                | Event::Policy(PolicyEvent::Proposed { .. })
+                | Event::Policy(_)
                 | Event::Desk(_) => Ok(()),
             };
             if let Err(corrupt) = folded {
