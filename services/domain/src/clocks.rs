@@ -100,9 +100,7 @@ fn warns_at(name: ClockName, starts: Timestamp, due: Timestamp) -> Timestamp {
         | ClockName::SummaryReport
         | ClockName::EarlyWarning
         | ClockName::Notification
-        | ClockName::FinalReport => {
-            starts.plus(due.since(starts).saturating_mul(3).checked_div(4).unwrap_or_default())
-        }
+        | ClockName::FinalReport => starts.plus(due.since(starts).saturating_mul(3).checked_div(4).unwrap_or_default()),
     }
 }
 
