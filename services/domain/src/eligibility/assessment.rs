@@ -21,12 +21,12 @@ use overriding::{approve_override, propose_override};
 pub use refusals::Rejection;
 
 use super::{
-    bands::{bands, ranks},
+    bands::{self, bands, ranks},
     events::{
         AssessmentEvent as Event, Band, Basis, Case, Criterion, Cut, Finding, GateResult, Level, Outcome, Policy,
         PriorityKey, Terms, Verdict,
     },
-    gates::gates,
+    gates::{self, gates},
 };
 use crate::{
     clocks::answer_due,
@@ -402,6 +402,14 @@ impl Assessment {
             .map(|g| format!("{}: {}", g.gate, g.because))
             .chain(bands.map(|b| format!("criterion ({}): {}", b.criterion, b.because)))
             .collect()
+    }
+
+    /// The facts that are missing, named as findings name them: nothing is unknown when none is.
+    pub fn missing(&self) -> BTreeSet<&'static str> {
+        let Submission { facts, route, .. } = &self.submission;
+        let mut missing = bands::missing(facts, route, &self.not_relevant());
+        missing.extend(gates::missing(facts, route));
+        missing
     }
 
     /// The gates that refuse.

@@ -24,6 +24,11 @@ impl Fields {
         self.0.push(violation(field, says));
     }
 
+    /// What the domain finds wrong with a part of the message, each by its own rule.
+    pub fn refuse(&mut self, violations: Vec<FieldViolation>) {
+        self.0.extend(violations);
+    }
+
     /// A field that must be there.
     pub fn needed<T>(&mut self, field: impl Display, value: Option<T>) -> Option<T> {
         if value.is_none() {
