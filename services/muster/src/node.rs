@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use muster_api::{
     DESCRIPTORS, eligibility::v1::eligibility_service_server::EligibilityServiceServer,
     intake::v1::intake_service_server::IntakeServiceServer,
+    registry::v1::registry_service_server::RegistryServiceServer,
 };
 use muster_domain::{
     kernel::{Actor, PrincipalId, RealmId, Received, Refusal, Role},
@@ -158,6 +159,11 @@ impl Node {
     fn services(&mut self, plan: &Plan, health: &HealthReporter, follower: &mut Follower) -> Routes {
         let (mut routes, edge) = (Routes::default(), &self.edge);
         let mut names = vec![""];
+        if plan.parts.contains(&Part::Registry) {
+            let server = RegistryServiceServer::new(muster_registry::Service::new(edge.clone(), follower));
+            names.push(named(&server));
+            routes = routes.add_service(server);
+        }
         if plan.parts.contains(&Part::Intake) {
             let service = muster_intake::Service::new(edge.clone(), follower);
             self.life.spawn("intake", ends(muster_intake::react::react(service.clone())));
