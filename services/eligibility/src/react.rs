@@ -13,7 +13,7 @@ use muster_domain::{
         events::{AssessmentEvent, Level, Policy, PolicyEvent},
     },
     event::Event,
-    intake::events::{CloseReason, RequestEvent},
+    intake::events::RequestEvent,
     kernel::{Aggregate, RequestId, Timestamp},
     registry::{
         events::{CouncilAct, RealmClock, RealmEvent, ThirdCountryEvent},
@@ -29,7 +29,6 @@ use muster_journal::{
     },
     subjects::id_of,
 };
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::Service;
@@ -42,13 +41,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Does what eligibility does by itself, until the process stops. Several processes may do so at once: what one has done is
 /// done for all, because a command's id follows from the event that calls for it.
-pub async fn react(service: Service, stopping: CancellationToken) {
+pub async fn react(service: Service) {
     let (edge, docket) = (service.edge.clone(), service.docket.clone());
-    let perform = move |item, meta| perform(service.clone(), item, meta);
-    tokio::select! {
-        () = reacting::react(&edge, NAME, docket, perform) => {}
-        () = stopping.cancelled() => {}
-    }
+    reacting::react(&edge, NAME, docket, move |item, meta| perform(service.clone(), item, meta)).await;
 }
 
 async fn perform(service: Service, item: Item<Order>, meta: Meta) -> Result<Done, Undone> {
@@ -188,9 +183,12 @@ impl Docket {
                 self.add(seen, request, "assess", submitted_at, Command::Assess(Box::new(submission)));
             }
             RequestEvent::Withdrawn { .. } => self.withdrawn(seen, request),
-            // Whoever closes a withdrawn request need not wait for the assessment to say so.
-            RequestEvent::Closed { reason: CloseReason::Withdrawn } => {}
-            RequestEvent::Closed { .. } => self.forget(request),
+            RequestEvent::Closed { .. } => {
+                // Whoever closes a withdrawn request does not wait for the assessment to say so.
+                if self.cases.get(request).is_some_and(|case| !case.withdrawn) {
+                    self.forget(request);
+                }
+            }
             RequestEvent::Opened { .. }
             | RequestEvent::Amended { .. }
             | RequestEvent::Linked { .. }
