@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, io, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use clap::ValueEnum;
-use muster_api::{DESCRIPTORS, intake::v1::intake_service_server as intake_api};
+use muster_api::{
+    DESCRIPTORS, eligibility::v1::eligibility_service_server::EligibilityServiceServer,
+    intake::v1::intake_service_server::IntakeServiceServer,
+};
 use muster_domain::{
     kernel::{Actor, PrincipalId, RealmId, Received, Refusal, Role},
     registry::{
@@ -158,7 +161,14 @@ impl Node {
         if plan.parts.contains(&Part::Intake) {
             let service = muster_intake::Service::new(edge.clone(), follower);
             self.life.spawn("intake", ends(muster_intake::react::react(service.clone())));
-            let server = intake_api::IntakeServiceServer::new(service);
+            let server = IntakeServiceServer::new(service);
+            names.push(named(&server));
+            routes = routes.add_service(server);
+        }
+        if plan.parts.contains(&Part::Eligibility) {
+            let service = muster_eligibility::Service::new(edge.clone(), follower);
+            self.life.spawn("eligibility", ends(muster_eligibility::react::react(service.clone())));
+            let server = EligibilityServiceServer::new(service);
             names.push(named(&server));
             routes = routes.add_service(server);
         }

@@ -1,4 +1,6 @@
 //! What the tests against real servers stand on.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test's harness fails by panicking")]
 
+pub mod fleet;
 pub mod nats;
+pub mod process;
