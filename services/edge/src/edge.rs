@@ -105,12 +105,7 @@ impl Edge {
 
     /// Waits until this process has read all that was in the log when the call came.
     pub async fn catch_up(&self, caller: &Caller) -> Result<(), Status> {
-        let head = self.journal.last().await.map_err(|error| {
-            refused(match error {
-                ReadError::Unavailable(why) => Undone::Unavailable(why),
-                ReadError::Gap { .. } | ReadError::Corrupt { .. } => Undone::Broken(error.into()),
-            })
-        })?;
+        let head = self.journal.last().await.map_err(unread)?;
         self.people.reaches(head, caller.patience).await.map_err(refused)
     }
 
@@ -135,6 +130,14 @@ impl Edge {
 /// A refusal, as a status.
 pub fn refused(no: impl Into<Refusal>) -> Status {
     status::refused(&no.into())
+}
+
+/// A journal that could not be read, as a status.
+pub fn unread(error: ReadError) -> Status {
+    refused(match error {
+        ReadError::Unavailable(why) => Undone::Unavailable(why),
+        ReadError::Gap { .. } | ReadError::Corrupt { .. } => Undone::Broken(error.into()),
+    })
 }
 
 /// The deadline that the caller named: digits and a unit (gRPC over HTTP/2, `grpc-timeout`).
