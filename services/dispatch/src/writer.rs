@@ -163,7 +163,7 @@ impl Writer {
             made: 0,
         };
         for record in history {
-            entity.take(record)?;
+            entity = entity.take(record)?;
             writer.remember(record)?;
         }
         writer.desk = entity.state;

@@ -2,3 +2,4 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test's harness fails by panicking")]
 
 pub mod nats;
+pub mod process;
