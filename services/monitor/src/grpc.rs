@@ -13,10 +13,10 @@ use muster_api::{
         WatchBoardRequest, WatchBoardResponse, WatchRequestRequest, WatchRequestResponse,
         monitor_service_server::MonitorService,
     },
-    r#type::v1::{self as types, ReadAt},
+    r#type::v1::{self as types, Contact, Engagement, ReadAt},
 };
 use muster_domain::{
-    kernel::{ProviderId, Role, Timestamp},
+    kernel::{OfferId, ProviderId, Role, SubjectRef, Timestamp},
     parties::Party,
 };
 use muster_edge::{
@@ -65,6 +65,14 @@ impl Service {
         match asked.and_then(|at| at.as_of.as_ref()) {
             Some(_) => looked.log_time,
             None => self.edge.clock.now(),
+        }
+    }
+
+    /// Whom to call, if the caller may know.
+    async fn contact(&self, subject: Option<SubjectRef>) -> Result<Option<Contact>, Status> {
+        match subject {
+            Some(subject) => self.edge.contact(&subject).await,
+            None => Ok(None),
         }
     }
 
@@ -142,15 +150,22 @@ impl MonitorService for Service {
         // What may be known is judged by how things stand now, whatever moment is looked at.
         let eyes = self.monitor.now().work().sight(&caller.actor);
         let looked = self.edge.read(&caller, &self.monitor, message.read_at, |monitor, progress| {
-            let now = self.now(message.read_at.as_ref(), progress);
-            let view = ledger::provider_view(&provider, monitor.work(), |offer| eyes.of(offer), now);
-            let view = view.ok_or_else(|| no_provider(&provider))?;
-            let as_of = Some(progress.position.into());
-            Ok(GetProviderViewResponse { as_of, now: Some(timestamp(now)), view: Some(view) })
+            let (work, now) = (monitor.work(), self.now(message.read_at.as_ref(), progress));
+            let view = ledger::provider_view(&provider, work, &eyes, now).ok_or_else(|| no_provider(&provider))?;
+            let people = self.edge.people.now();
+            let whom = |engagement: &Engagement| {
+                let offer = OfferId::parse(&engagement.offer).ok()?;
+                work.whom_to_call(&people, &caller, &offer, eyes.of(&offer)).cloned()
+            };
+            let whom: Vec<_> = view.engagements.iter().map(whom).collect();
+            Ok::<_, Status>((progress.position, now, view, whom))
         });
-        let mut told = looked.await??;
-        self.add_contacts(&caller, &mut told).await?;
-        Ok(Response::new(told))
+        let (as_of, now, mut view, whom) = looked.await??;
+        for (engagement, subject) in view.engagements.iter_mut().zip(whom) {
+            engagement.contact = self.contact(subject).await?;
+        }
+        let (as_of, now) = (Some(as_of.into()), Some(timestamp(now)));
+        Ok(Response::new(GetProviderViewResponse { as_of, now, view: Some(view) }))
     }
 
     async fn get_statistics(&self, call: Request<GetStatisticsRequest>) -> Answer<GetStatisticsResponse> {
@@ -179,18 +194,5 @@ impl MonitorService for Service {
         let read = monitor.progress().position;
         let head = if read.sequence == head { read } else { Position { sequence: head, index: 0 } };
         Ok(Response::new(wire::status(realm, monitor.realm(), now, types::Position::from(head), &self.health)))
-    }
-}
-
-impl Service {
-    /// Whom to call, for the work that runs: to the provider at work and to those who may read the request.
-    async fn add_contacts(&self, caller: &Caller, told: &mut GetProviderViewResponse) -> Result<(), Status> {
-        for engagement in told.view.iter_mut().flat_map(|view| &mut view.engagements) {
-            let subject = self.contact_of(caller, &engagement.offer);
-            if let Some(subject) = subject {
-                engagement.contact = self.edge.contact(&subject).await?;
-            }
-        }
-        Ok(())
     }
 }

@@ -174,8 +174,7 @@ mod tests {
     }
 
     fn mark(number: u32, state: State, due: Option<i64>) -> Mark {
-        let group =
-            Group { state, closed: state == State::Closed, country: Country::parse("FR").unwrap(), turn: None };
+        let group = Group { state, closed: state == State::Closed, country: Country::parse("FR").unwrap(), turn: None };
         Mark { group, number, next: due.map(|due| (at(due / 2), at(due))) }
     }
 

@@ -9,8 +9,8 @@ use muster_domain::{
     registry::events::{Capacity, Contract},
 };
 use muster_edge::{
-    wire::{fields::timestamp, texts},
-    work::{Eyes, Work},
+    wire::{self, fields::timestamp, texts},
+    work::{Sight, Work},
 };
 
 use super::deadlines;
@@ -76,13 +76,8 @@ fn days(capacity: &Capacity, usage: &Usage) -> v1::Days {
     }
 }
 
-/// A provider's own page; `eyes` say what its reader may know of each offer.
-pub fn provider_view(
-    provider: &ProviderId,
-    work: &Work,
-    eyes: impl Fn(&muster_domain::kernel::OfferId) -> Eyes,
-    now: Timestamp,
-) -> Option<v1::ProviderView> {
+/// A provider's own page, without whom to call; `eyes` say what its reader may know of each offer.
+pub fn provider_view(provider: &ProviderId, work: &Work, eyes: &Sight, now: Timestamp) -> Option<v1::ProviderView> {
     let Enlisted { provider: terms, suspended } = work.desk().providers.get(provider)?;
     let is = |offer: &_, wanted: fn(&OfferState) -> bool| {
         work.desk().offers.get(offer).is_some_and(|made| wanted(&made.state))
@@ -99,8 +94,8 @@ pub fn provider_view(
         name: terms.name.clone(),
         suspended: *suspended,
         ledger: lines(provider, work),
-        offers: offers.iter().filter_map(|(_, offer)| work.offer(offer, eyes(offer))).collect(),
-        engagements: engagements.iter().rev().filter_map(|(_, offer)| work.engagement(offer, eyes(offer))).collect(),
-        clocks: deadlines::of_provider(provider, work, now).iter().map(muster_edge::wire::clock).collect(),
+        offers: offers.iter().filter_map(|(_, offer)| work.offer(offer, eyes.of(offer))).collect(),
+        engagements: engagements.iter().rev().filter_map(|(_, offer)| work.engagement(offer, eyes.of(offer))).collect(),
+        clocks: deadlines::of_provider(provider, work, now).iter().map(wire::clock).collect(),
     })
 }
