@@ -193,11 +193,6 @@ impl Work {
         Some(&self.desk.assignments.get(&self.desk.offers.get(offer)?.package)?.request)
     }
 
-    /// Whom to call about an offer's request.
-    pub fn contact_of(&self, offer: &OfferId) -> Option<&SubjectRef> {
-        self.requests.get(self.request_of(offer)?).map(|told| &told.contact)
-    }
-
     /// The parties of an offer: its request's, and the provider it was made to; nobody's if there is none.
     pub fn party_of_offer(&self, parties: &Parties, offer: &OfferId) -> Party {
         let Some(made) = self.desk.offers.get(offer) else { return Party::default() };
