@@ -161,7 +161,7 @@ where
 }
 
 /// A log that could not be read, as a status.
-fn unread(error: ReadError) -> Status {
+pub fn unread(error: ReadError) -> Status {
     refused(match error {
         ReadError::Unavailable(why) => Undone::Unavailable(why),
         ReadError::Gap { .. } | ReadError::Corrupt { .. } => Undone::Broken(error.into()),
@@ -171,14 +171,6 @@ fn unread(error: ReadError) -> Status {
 /// A refusal, as a status.
 pub fn refused(no: impl Into<Refusal>) -> Status {
     status::refused(&no.into())
-}
-
-/// A journal that could not be read, as a status.
-pub fn unread(error: ReadError) -> Status {
-    refused(match error {
-        ReadError::Unavailable(why) => Undone::Unavailable(why),
-        ReadError::Gap { .. } | ReadError::Corrupt { .. } => Undone::Broken(error.into()),
-    })
 }
 
 /// The deadline that the caller named: digits and a unit (gRPC over HTTP/2, `grpc-timeout`).
