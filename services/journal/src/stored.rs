@@ -164,6 +164,12 @@ macro_rules! aggregates {
             }
         }
 
+        /// The name of the message of `muster.event.v1` that such an event's payload is; `None` for a type or version that
+        /// this build does not know.
+        pub fn payload_message(name: &str, version: u32) -> Option<&'static str> {
+            None$(.or_else(|| $event::message(name, version)))*
+        }
+
         impl Keep<v1::StoredEvent> for Event {
             fn keep(&self) -> v1::StoredEvent {
                 let EventType { name, version } = event_type(self);
