@@ -16,13 +16,16 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
+    // A message knows its full name, so that whoever shows any message finds its description.
+    let mut names = tonic_prost_build::Config::new();
+    names.enable_type_names();
     tonic_prost_build::configure()
         .include_file("packages.rs")
         // Clients and servers bring `allow` attributes of their own, without a reason.
         .client_mod_attribute(".", r#"#[expect(clippy::allow_attributes_without_reason, reason = "generated")]"#)
         .server_mod_attribute(".", r#"#[expect(clippy::allow_attributes_without_reason, reason = "generated")]"#)
         .server_mod_attribute(".", r#"#[expect(clippy::allow_attributes, reason = "generated")]"#)
-        .compile_fds(compiler.file_descriptor_set())?;
+        .compile_fds_with_config(compiler.file_descriptor_set(), names)?;
     Ok(())
 }
 

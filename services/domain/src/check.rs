@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::kernel::{FieldViolation, Timestamp};
+pub use crate::patients::patient_data;
 
 /// The most characters of a name, reference or other single line.
 pub const LINE_CHARS_MAX: usize = 200;
@@ -14,6 +15,8 @@ pub const ENTRIES_MAX: usize = 50;
 
 /// The rule behind every bound.
 pub const BOUNDS: &str = "house rule: bounded input";
+/// The rule behind what tells of a patient: data concerning health.
+const PATIENTS: &str = "GDPR Art 9(1)";
 const EUCI: &str = "Decisions (EU, Euratom) 2019/1961 and 2019/1962";
 
 /// Markings of classified information in words, by level, French and English.
@@ -44,7 +47,7 @@ pub fn euci_marking(text: &str) -> Option<&'static str> {
 }
 
 /// `text` in capitals without accents, its words and hyphens alone, one space around every word.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let plain: String = text
         .chars()
         // Neither an apostrophe nor a combining accent divides words: `EU's` is not `EU S`.
@@ -90,7 +93,12 @@ impl Violations {
 
     /// Words of any number of lines that may be blank.
     pub fn note(&mut self, field: impl fmt::Display, text: &str) {
-        self.text(field, text, NOTE_CHARS_MAX, |c| c.is_control() && c != '\n');
+        self.prose(field, text, NOTE_CHARS_MAX);
+    }
+
+    /// The same, with a bound of its own.
+    pub fn prose(&mut self, field: impl fmt::Display, text: &str, chars_max: usize) {
+        self.text(field, text, chars_max, |c| c.is_control() && c != '\n');
     }
 
     /// A list that is not too long.
@@ -114,13 +122,21 @@ impl Violations {
         let long = format_args!("has {chars} characters, more than {chars_max}");
         self.require(chars <= chars_max, &field, BOUNDS, long);
         self.require(!text.contains(unwanted), &field, BOUNDS, "has control characters");
-        self.unclassified(field, text);
+        self.unclassified(&field, text);
+        self.no_patient(field, text);
     }
 
     /// Text without an EU classification marking: Muster is not accredited to hold what such a marking protects.
     pub fn unclassified(&mut self, field: impl fmt::Display, text: &str) {
         if let Some(marking) = euci_marking(text) {
             self.require(false, field, EUCI, format_args!("is marked {marking}: send a pointer, not the content"));
+        }
+    }
+
+    /// Text that names no patient: nobody needs to know who lies in a ward to send a team there.
+    pub fn no_patient(&mut self, field: impl fmt::Display, text: &str) {
+        if let Some(label) = patient_data(text) {
+            self.require(false, field, PATIENTS, format_args!("tells a patient's {label}: send counts, not people"));
         }
     }
 

@@ -9,6 +9,7 @@ pub mod codes;
 pub mod event;
 pub mod kernel;
 pub mod parties;
+mod patients;
 #[cfg(test)]
 mod testing;
 
@@ -27,6 +28,7 @@ pub mod registry {
 }
 /// Requests for support on their way to the contracting authority.
 pub mod intake {
+    pub mod contact;
     pub mod events;
     pub mod facts;
     pub mod phase;

@@ -23,13 +23,7 @@ where
     F: Future<Output = Result<Done, Undone>> + Send + 'static,
 {
     let running = async {
-        let head = loop {
-            match edge.journal.last().await {
-                Ok(head) => break head,
-                Err(error) => tracing::warn!(%error, "the journal does not say where it ends: asking again"),
-            }
-            tokio::time::sleep(REST).await;
-        };
+        let head = head(edge).await;
         let by = Actor { role: Role::System, principal: PrincipalId::parse(name).unwrap_or_default() };
         let clock = edge.clock.clone();
         let now = {
@@ -44,7 +38,8 @@ where
             }
         };
         let perform = Arc::new(move |item: Item<A::Order>| {
-            let meta = Meta::of_item(&item, by.clone(), clock.now());
+            // It was due a moment ago; a clock that is set back meanwhile does not make it early.
+            let meta = Meta::of_item(&item, by.clone(), clock.now().max(item.due));
             perform(item, meta)
         });
         agenda::run(view, head, now, sleep_until, perform).await;
@@ -52,5 +47,16 @@ where
     tokio::select! {
         () = running => {}
         () = edge.stopping.cancelled() => {}
+    }
+}
+
+/// Where the log ends, once the journal says so.
+pub async fn head(edge: &Edge) -> u64 {
+    loop {
+        match edge.journal.last().await {
+            Ok(head) => return head,
+            Err(error) => tracing::warn!(%error, "the journal does not say where it ends: asking again"),
+        }
+        tokio::time::sleep(REST).await;
     }
 }

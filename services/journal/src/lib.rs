@@ -16,4 +16,5 @@ pub mod port;
 mod retry;
 pub mod stored;
 pub mod subjects;
+pub mod table;
 pub mod vault;

@@ -1,1 +1,7 @@
-//! muster
+//! The one binary: Muster's services as processes, its command line as a client of the public API, and the files that
+//! it reads.
+
+pub mod files;
+pub mod node;
+pub mod serve;
+pub mod storage;

@@ -37,7 +37,7 @@ const DOMAIN_MAY_USE: &[&str] = &["jiff"];
 const DOMAIN_TESTS_MAY_USE: &[&str] = &["proptest"];
 
 /// Heavy, unkept or edge-only crates, and who alone uses each.
-const KEPT_BEHIND: [(&str, &[&str]); 9] = [
+const KEPT_BEHIND: [(&str, &[&str]); 10] = [
     ("async-nats", &["muster-journal"]),
     ("sled", &["muster-journal"]),
     ("chacha20poly1305", &["muster-journal"]),
@@ -48,6 +48,7 @@ const KEPT_BEHIND: [(&str, &[&str]); 9] = [
     ("tonic-types", &["muster-runtime"]),
     ("tracing-subscriber", &["muster-runtime"]),
     ("clap", &["muster"]),
+    ("prost-reflect", &["muster"]),
 ];
 
 struct Dependency {

@@ -1,5 +1,7 @@
 //! Table 1: the five criteria of Art 16(3) as bands from 0 to 4. Bands are ranks, not scores: nothing adds them up.
 
+use std::collections::BTreeSet;
+
 use super::{
     conditions::{
         CAPABLE, Told, capacity_exceeded, data_breach, emergency_is, emergency_limited, emergency_turns_away,
@@ -18,6 +20,13 @@ pub const BAND_MAX: u8 = 4;
 
 /// The band of a criterion that is not relevant: neither helps nor harms, and keeps the order transitive.
 pub const NEUTRAL: u8 = 2;
+
+/// The lowest band in (a) of a critical request.
+const CRITICAL_BAND: u8 = 3;
+
+/// What makes a request critical, in words.
+pub const CRITICAL: &str = "house rule: a request is critical when what is known, whatever is missing, gives it band 3 or 4 \
+    in (a), so P1 or P2";
 
 /// One row of the table: the first row of a criterion that holds gives the band. A row that lacks a fact gives its band too,
 /// as the worst that is plausible, so that silence never lowers a hospital.
@@ -163,6 +172,36 @@ pub fn bands(facts: &Facts, route: &Route, policy: &Policy, not_relevant: &[Crit
     )
 }
 
+/// The facts that are missing to say these bands, named as findings name them.
+pub fn missing(facts: &Facts, route: &Route, not_relevant: &[Criterion]) -> BTreeSet<&'static str> {
+    let mut missing = BTreeSet::new();
+    for &criterion in Criterion::ALL {
+        let table = match criterion {
+            Criterion::Severity => &SEVERITY,
+            Criterion::EntityType if is_outside_nis2(facts, route) => continue,
+            Criterion::EntityType => &ENTITY_TYPE,
+            Criterion::Impact => &IMPACT,
+            Criterion::CrossBorder => &CROSS_BORDER,
+            // A measure that is not told was not taken.
+            Criterion::Measures => continue,
+        };
+        if !not_relevant.contains(&criterion)
+            && let Some((_, Told::Unknown(facts))) = table.first(facts)
+        {
+            missing.extend(facts);
+        }
+    }
+    missing
+}
+
+/// Whether a standing mandate may carry a request on at once: it is [`CRITICAL`]. A missing fact ranks as the worst that is
+/// plausible, so that silence lowers nobody; but no person looks at what a mandate carries on, so a missing fact carries
+/// nothing here, and a known one counts whatever else is missing.
+pub fn is_critical(facts: &Facts) -> bool {
+    let shown = |row: &Row| row.band >= CRITICAL_BAND && matches!((row.holds)(facts), Told::Yes(_));
+    SEVERITY.rows.iter().any(shown)
+}
+
 /// The bands alone, as a key compares them.
 pub fn ranks(bands: &[Band; 5]) -> [u8; 5] {
     bands.each_ref().map(|band| band.band)
@@ -192,24 +231,22 @@ fn is_outside_nis2(facts: &Facts, route: &Route) -> bool {
 }
 
 impl Table {
+    /// The first row that holds or lacks a fact, and what the facts say of it.
+    fn first(&self, facts: &Facts) -> Option<(&Row, Told)> {
+        self.rows.iter().map(|row| (row, (row.holds)(facts))).find(|(_, told)| !matches!(told, Told::No(_)))
+    }
+
     fn band(&self, criterion: Criterion, facts: &Facts) -> Band {
-        let row = |row: &Row| {
-            let (basis, because) = match (row.holds)(facts) {
-                Told::No(_) => return None,
-                Told::Yes(words) => (Basis::Facts, words),
-                Told::Unknown(missing) => {
-                    (Basis::Unknown, format!("{}; the worst plausible band stands", not_known_yet(&missing)))
-                }
-            };
-            Some(Band { criterion, band: row.band, rule: row.rule.to_owned(), basis, because })
+        let Zero { rule, says } = self.zero;
+        let (band, rule, basis, because) = match self.first(facts) {
+            None | Some((_, Told::No(_))) => (0, rule, Basis::Facts, says.to_owned()),
+            Some((row, Told::Yes(words))) => (row.band, row.rule, Basis::Facts, words),
+            Some((row, Told::Unknown(missing))) => {
+                let words = format!("{}; the worst plausible band stands", not_known_yet(&missing));
+                (row.band, row.rule, Basis::Unknown, words)
+            }
         };
-        self.rows.iter().find_map(row).unwrap_or_else(|| Band {
-            criterion,
-            band: 0,
-            rule: self.zero.rule.to_owned(),
-            basis: Basis::Facts,
-            because: self.zero.says.to_owned(),
-        })
+        Band { criterion, band, rule: rule.to_owned(), basis, because }
     }
 }
 
@@ -260,8 +297,6 @@ pub const fn name(criterion: Criterion) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::{
         codes::IncidentType,
@@ -425,6 +460,63 @@ mod tests {
             assert_eq!((found.rule.as_str(), found.basis), (rule, Basis::Unknown), "{named}");
             assert_eq!(found.because, format!("not known yet: {named}; the worst plausible band stands"));
         }
+    }
+
+    #[test]
+    fn what_is_missing_is_named_once_and_not_where_it_does_not_count() {
+        let mut case = umcg();
+        let missing = |case: &Submission, not_relevant: &[Criterion]| missing(&case.facts, &case.route, not_relevant);
+        assert_eq!(missing(&case, &[]), BTreeSet::new());
+        case.facts.impact.emergency = Emergency::Unknown;
+        case.facts.entity.category = Category::Unknown;
+        assert_eq!(missing(&case, &[]), ["category", "emergency"].into());
+        assert_eq!(missing(&case, &[Criterion::Severity, Criterion::Impact]), ["category"].into());
+        let mut union = union_entity();
+        union.facts.entity.category = Category::Unknown;
+        assert_eq!(missing(&union, &[]), BTreeSet::new(), "a Union entity has no category");
+    }
+
+    #[test]
+    fn a_request_is_critical_when_it_is_p1_or_p2_whatever_is_missing() {
+        let all_missing = |c: &mut Submission| {
+            c.facts.incident_types.clear();
+            c.facts.impact.emergency = Emergency::Unknown;
+            c.facts.impact.hospitals_affected = None;
+            c.facts.impact.records_unavailable = None;
+            c.facts.impact.services_restored = None;
+            c.facts.impact.data_breach = None;
+        };
+        let table: [(&str, bool, Change); 10] = [
+            ("degraded", false, |_| {}),
+            ("closed", true, |c| c.facts.impact.emergency = Emergency::Closed),
+            ("diverted", true, |c| c.facts.impact.emergency = Emergency::Diverted),
+            ("restricted", true, |c| c.facts.impact.emergency = Emergency::Restricted),
+            ("two hospitals", true, |c| c.facts.impact.hospitals_affected = Some(2)),
+            ("records lost", true, |c| {
+                c.facts.impact.records_unavailable = Some(true);
+                c.facts.impact.services_restored = Some(false);
+            }),
+            ("perhaps closed", false, |c| c.facts.impact.emergency = Emergency::Unknown),
+            ("perhaps two hospitals", false, |c| c.facts.impact.hospitals_affected = None),
+            ("restricted, perhaps two hospitals", true, |c| {
+                c.facts.impact.emergency = Emergency::Restricted;
+                c.facts.impact.hospitals_affected = None;
+            }),
+            ("records lost, perhaps not for long", false, |c| {
+                c.facts.impact.records_unavailable = Some(true);
+                c.facts.impact.services_restored = None;
+            }),
+        ];
+        for (told, critical, change) in table {
+            let mut case = umcg();
+            change(&mut case);
+            assert_eq!(is_critical(&case.facts), critical, "{told}");
+            assert!(!critical || judged(&case)[0].band >= 3, "{told}: what is critical ranks P1 or P2");
+        }
+        let mut silent = umcg();
+        all_missing(&mut silent);
+        assert_eq!((judged(&silent)[0].band, is_critical(&silent.facts)), (4, false));
+        assert!(CRITICAL.starts_with("house rule"));
     }
 
     #[test]

@@ -35,10 +35,16 @@ pub fn gates(
     Gate::ALL
         .iter()
         .map(|&gate| {
-            let Answer { verdict, article, because } = answer(gate);
+            let Answer { verdict, article, because, missing: _ } = answer(gate);
             GateResult { gate, verdict, article: article.to_owned(), because }
         })
         .collect()
+}
+
+/// The facts that are missing for the gates to say yes or no, named as findings name them.
+pub fn missing(facts: &Facts, route: &Route) -> BTreeSet<&'static str> {
+    // The others need no fact that can be missing.
+    [incident_class(facts, route), entity_type(facts, route)].into_iter().flat_map(|answer| answer.missing).collect()
 }
 
 /// One gate's answer before it carries its gate's name.
@@ -46,19 +52,21 @@ struct Answer {
     verdict: Verdict,
     article: &'static str,
     because: String,
+    /// Facts without which it stays unknown.
+    missing: BTreeSet<&'static str>,
 }
 
 impl Answer {
     fn pass(article: &'static str, because: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Pass, article, because: because.into() }
+        Self { verdict: Verdict::Pass, article, because: because.into(), missing: BTreeSet::new() }
     }
 
     fn fail(article: &'static str, because: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Fail, article, because: because.into() }
+        Self { verdict: Verdict::Fail, article, because: because.into(), missing: BTreeSet::new() }
     }
 
-    fn unknown(article: &'static str, because: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Unknown, article, because: because.into() }
+    fn unknown(article: &'static str, missing: BTreeSet<&'static str>) -> Self {
+        Self { verdict: Verdict::Unknown, article, because: not_known_yet(&missing), missing }
     }
 }
 
@@ -117,7 +125,7 @@ fn incident_class(facts: &Facts, route: &Route) -> Answer {
         let because = shown.iter().map(|(g, words)| format!("{}: {words} ({}, {})", g.says, g.rule, g.article));
         Answer::pass(ARTICLE, format!("{}{note}", words(because)))
     } else if !missing.is_empty() {
-        Answer::unknown(ARTICLE, not_known_yet(&missing))
+        Answer::unknown(ARTICLE, missing)
     } else {
         Answer::fail(ARTICLE, format!("nothing shows a significant incident: {}", words(not_shown.into_iter())))
     }
@@ -154,7 +162,7 @@ fn entity_type(facts: &Facts, route: &Route) -> Answer {
             ARTICLE,
             format!("{kind} is of no type listed in NIS2 Annex I or II; the national CSIRT can help (NIS2 Art 11, 30)"),
         ),
-        Annex::Unknown => Answer::unknown(ARTICLE, "not known yet: annex"),
+        Annex::Unknown => Answer::unknown(ARTICLE, BTreeSet::from(["annex"])),
     }
 }
 

@@ -295,7 +295,7 @@ pub enum ProviderEvent {
     },
 }
 
-/// A standing mandate: a hospital's critical request goes on at once.
+/// A standing mandate: a hospital's critical request goes on at once. What is critical stands beside the bands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mandate {
     /// Its id.

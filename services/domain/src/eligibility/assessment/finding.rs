@@ -136,19 +136,22 @@ mod tests {
         let case = all_unknown();
         let mut state = assessed(&case);
         assert!(!state.assessment().unwrap().unknown().is_empty());
-        for finding in [
-            Finding::Emergency(Emergency::Open),
-            Finding::HospitalsAffected(1),
-            Finding::RecordsUnavailable(false),
-            Finding::ServicesRestored(true),
-            Finding::DataBreach(false),
-            Finding::Annex(Annex::One),
-            Finding::Category(Category::Essential),
-            Finding::Size(Size::Large),
-            Finding::Spillover(Spillover::Low),
+        for (fact, finding) in [
+            ("emergency", Finding::Emergency(Emergency::Open)),
+            ("hospitals_affected", Finding::HospitalsAffected(1)),
+            ("records_unavailable", Finding::RecordsUnavailable(false)),
+            ("services_restored", Finding::ServicesRestored(true)),
+            ("data_breach", Finding::DataBreach(false)),
+            ("annex", Finding::Annex(Annex::One)),
+            ("category", Finding::Category(Category::Essential)),
+            ("size", Finding::Size(Size::Large)),
+            ("spillover", Finding::Spillover(Spillover::Low)),
         ] {
             assert_eq!(find(&mut state, &case, finding.clone()), 1);
             assert_eq!(find(&mut state, &case, finding), 0, "found before");
+            let assessment = state.assessment().unwrap();
+            assert!(!assessment.missing().contains(fact), "{fact}");
+            assert_eq!(assessment.missing().is_empty(), assessment.unknown().is_empty(), "{fact}");
         }
         let found = state.assessment().unwrap();
         let declared = assessed(&umcg());

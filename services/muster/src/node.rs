@@ -1,0 +1,300 @@
+//! A process of Muster: one or more services on one realm, behind one address.
+
+use std::{collections::BTreeSet, io, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+
+use clap::ValueEnum;
+use muster_api::{
+    DESCRIPTORS, dispatch::v1::dispatch_service_server::DispatchServiceServer,
+    eligibility::v1::eligibility_service_server::EligibilityServiceServer,
+    intake::v1::intake_service_server::IntakeServiceServer,
+    registry::v1::registry_service_server::RegistryServiceServer,
+};
+use muster_dispatch::Desk;
+use muster_domain::{
+    kernel::{Actor, PrincipalId, RealmId, Received, Refusal, Role},
+    registry::{
+        events::{Realm, RealmClock},
+        realm,
+    },
+};
+use muster_edge::{Edge, people::People, reacting, relay::Relay};
+use muster_journal::{
+    engine::{Meta, Undone, executor::Executor, follower::Follower},
+    port::Journal,
+    subjects::Subjects,
+};
+use muster_runtime::{
+    clock::{Clock, ExerciseClock, SystemClock},
+    identity::Identities,
+    ids,
+    lifecycle::{Ended, Fault, Lifecycle},
+    server::{HealthReporter, Server, ServingStatus},
+};
+use tokio::sync::mpsc;
+use tonic::{server::NamedService, service::Routes};
+
+use crate::storage::{JournalSpec, NatsOptions, Storage, StorageError};
+
+/// How long a process may take to finish what is begun.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A service that a process may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Part {
+    /// Who there is and what they may do.
+    Registry,
+    /// Opening, endorsing, submitting.
+    Intake,
+    /// Judging, ranking, answering.
+    Eligibility,
+    /// Matching, offers, engagements.
+    Dispatch,
+    /// Watching.
+    Monitor,
+}
+
+impl Part {
+    /// Every service.
+    pub const ALL: [Self; 5] = [Self::Registry, Self::Intake, Self::Eligibility, Self::Dispatch, Self::Monitor];
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Registry => "registry",
+            Self::Intake => "intake",
+            Self::Eligibility => "eligibility",
+            Self::Dispatch => "dispatch",
+            Self::Monitor => "monitor",
+        }
+    }
+}
+
+/// What a process is to run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Whose log.
+    pub realm: RealmId,
+    /// The clock to open the realm with, if it is not open yet.
+    pub opens: Option<RealmClock>,
+    /// Whether that clock was asked for: an open realm keeps its own, and is refused if it was to have another.
+    pub insists: bool,
+    /// Where the log is.
+    pub journal: JournalSpec,
+    /// How JetStream is reached.
+    pub nats: NatsOptions,
+    /// Which services.
+    pub parts: BTreeSet<Part>,
+    /// Where to answer; port 0 takes a free one.
+    pub listen: SocketAddr,
+}
+
+/// Why a process cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// It has nothing to stand on.
+    #[error("{0}")]
+    Storage(#[from] StorageError),
+    /// Nobody opened the realm.
+    #[error("realm {0} is not open yet: open an exercise with --exercise-starts-at and --exercise-speed")]
+    NotOpen(RealmId),
+    /// The realm cannot be opened like this.
+    #[error("{}; {}", .0.says, .0.way_out)]
+    Realm(Refusal),
+    /// The address cannot be had.
+    #[error("{address} cannot be listened on: {source}; choose another with --listen")]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+}
+
+/// A process that is about to run.
+pub struct Node {
+    /// The realm and its clock.
+    pub realm: Realm,
+    /// What the services stand on.
+    pub edge: Edge,
+    /// Where the process answers.
+    pub address: SocketAddr,
+    life: Lifecycle,
+}
+
+impl Node {
+    /// Opens what the plan names and starts its services. It answers calls at once, and is ready once it has read the log.
+    pub async fn start(plan: Plan) -> Result<Self, StartError> {
+        let storage = Storage::open(&plan.journal, &plan.realm, &plan.nats).await?;
+        let realm = open_realm(storage.journal.clone(), &plan).await?;
+        let life = Lifecycle::default();
+        let server = Server::bind(plan.listen).map_err(|source| StartError::Listen { address: plan.listen, source })?;
+        let address = server.address();
+        let mut follower = Follower::default();
+        let edge = Edge {
+            realm: plan.realm.clone(),
+            subjects: Subjects(plan.realm.clone()),
+            journal: storage.journal.clone(),
+            clock: clock(&realm),
+            vault: storage.vault.clone(),
+            identities: Identities::development(),
+            relay: Relay::default(),
+            people: follower.view(People::default()),
+            stopping: life.stopping(),
+        };
+        let mut node = Self { realm, edge, address, life };
+        let health = HealthReporter::new();
+        let routes = node.services(&plan, &storage, &health, &mut follower);
+        node.follow(follower);
+        let stopping = node.life.stopping();
+        node.life.spawn("server", async move { Ok(server.serve(routes, DESCRIPTORS, health, stopping).await?) });
+        Ok(node)
+    }
+
+    /// Runs until asked to stop, or until a part of it fails.
+    pub async fn run(self, signals: mpsc::Receiver<()>) -> Ended {
+        self.life.run(signals, STOP_PATIENCE).await
+    }
+}
+
+impl Node {
+    /// Starts the services of the plan: their calls, and what they do by themselves.
+    fn services(&mut self, plan: &Plan, storage: &Storage, health: &HealthReporter, follower: &mut Follower) -> Routes {
+        let (mut routes, edge) = (Routes::default(), &self.edge);
+        let mut names = vec![""];
+        if plan.parts.contains(&Part::Registry) {
+            let server = RegistryServiceServer::new(muster_registry::Service::new(edge.clone(), follower));
+            names.push(named(&server));
+            routes = routes.add_service(server);
+        }
+        if plan.parts.contains(&Part::Intake) {
+            let service = muster_intake::Service::new(edge.clone(), follower);
+            self.life.spawn("intake", ends(muster_intake::react::react(service.clone())));
+            let server = IntakeServiceServer::new(service);
+            names.push(named(&server));
+            routes = routes.add_service(server);
+        }
+        if plan.parts.contains(&Part::Eligibility) {
+            let service = muster_eligibility::Service::new(edge.clone(), follower);
+            self.life.spawn("eligibility", ends(muster_eligibility::react::react(service.clone())));
+            let server = EligibilityServiceServer::new(service);
+            names.push(named(&server));
+            routes = routes.add_service(server);
+        }
+        if plan.parts.contains(&Part::Dispatch) {
+            let (desk, driver) = Desk::new(edge, storage.lease.clone());
+            let server =
+                DispatchServiceServer::new(muster_dispatch::Service::new(edge.clone(), follower, desk.clone()));
+            let address = format!("http://{}", self.address);
+            self.life.spawn("desk", ends(async move { driver.run(&address).await }));
+            self.life.spawn("desk-ready", desk_ready(edge.clone(), health.clone(), named(&server), desk));
+            routes = routes.add_service(server);
+        }
+        self.life.spawn("ready", ready(edge.clone(), health.clone(), names));
+        routes
+    }
+
+    /// Reads the log for every view of the process.
+    fn follow(&mut self, follower: Follower) {
+        let (journal, stopping) = (self.edge.journal.clone(), self.edge.stopping.clone());
+        self.life.spawn("follower", async move {
+            tokio::select! {
+                broken = follower.run(journal) => Err(broken.into()),
+                () = stopping.cancelled() => Ok(()),
+            }
+        });
+    }
+}
+
+fn named<S: NamedService>(_: &S) -> &'static str {
+    S::NAME
+}
+
+/// A loop that ends when the process stops, and has nothing to fail with.
+async fn ends(running: impl Future<Output = ()>) -> Result<(), Fault> {
+    running.await;
+    Ok(())
+}
+
+/// Says that services are ready once this process has read all that was in the log when it started.
+async fn ready(edge: Edge, health: HealthReporter, names: Vec<&'static str>) -> Result<(), Fault> {
+    for name in &names {
+        health.set_service_status(name, ServingStatus::NotServing).await;
+    }
+    if caught_up(&edge).await {
+        for name in names {
+            health.set_service_status(name, ServingStatus::Serving).await;
+        }
+        tracing::info!("ready");
+    }
+    edge.stopping.cancelled().await;
+    Ok(())
+}
+
+/// Says that dispatch is ready while somebody decides for the desk, here or where calls are relayed to.
+async fn desk_ready(edge: Edge, health: HealthReporter, name: &'static str, desk: Desk) -> Result<(), Fault> {
+    health.set_service_status(name, ServingStatus::NotServing).await;
+    let mut state = desk.state();
+    if caught_up(&edge).await {
+        loop {
+            let serving = state.borrow_and_update().is_serving();
+            let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+            health.set_service_status(name, status).await;
+            tokio::select! {
+                changed = state.changed() => if changed.is_err() { break },
+                () = edge.stopping.cancelled() => break,
+            }
+        }
+    }
+    edge.stopping.cancelled().await;
+    Ok(())
+}
+
+/// Waits until this process has read all that was in the log when it started; false if it stopped before.
+async fn caught_up(edge: &Edge) -> bool {
+    let reading = async {
+        let head = reacting::head(edge).await;
+        let mut steps = edge.people.steps();
+        // The follower's end ends the process; nobody is told that it is ready.
+        steps.wait_for(|progress| progress.position.sequence >= head).await.is_ok()
+    };
+    tokio::select! {
+        read = reading => read,
+        () = edge.stopping.cancelled() => false,
+    }
+}
+
+/// The realm's clock.
+fn clock(realm: &Realm) -> Arc<dyn Clock> {
+    match realm.clock {
+        RealmClock::System => Arc::new(SystemClock),
+        RealmClock::Exercise { starts_at, started, speed } => {
+            let speed = NonZeroU32::new(speed).unwrap_or(NonZeroU32::MIN);
+            Arc::new(ExerciseClock::new(starts_at, started, speed))
+        }
+    }
+}
+
+/// The realm as it was opened; opens it if nobody has and the plan says how.
+async fn open_realm(journal: Arc<dyn Journal>, plan: &Plan) -> Result<Realm, StartError> {
+    let refused = |undone: Undone| StartError::Realm(undone.into());
+    let subject = Subjects(plan.realm.clone()).realm();
+    let subject = subject.map_err(|error| refused(Undone::Unavailable(error.to_string())))?;
+    let executor = Executor::<Realm>::new(journal, Arc::new(|| SystemClock.now()), ids::new);
+    let known = executor.read(&subject).await.map_err(refused)?.state;
+    let clock = match (&known, plan.opens) {
+        (Some(realm), _) if !plan.insists => return Ok(realm.clone()),
+        (_, None) => return Err(StartError::NotOpen(plan.realm.clone())),
+        (_, Some(clock)) => clock,
+    };
+    let realm = Realm { id: plan.realm.clone(), clock };
+    let by = Actor { role: Role::Operator, principal: PrincipalId::parse("muster").unwrap_or_default() };
+    let command = ids::new();
+    let at = match clock {
+        RealmClock::System => SystemClock.now(),
+        RealmClock::Exercise { starts_at, .. } => starts_at,
+    };
+    let received = Received { at, by };
+    let meta = Meta { command, fingerprint: [0; 32], received, causation: None, correlation: command };
+    executor.execute(&subject, realm::Command::Open(realm.clone()), meta).await.map_err(refused)?;
+    Ok(executor.read(&subject).await.map_err(refused)?.state.unwrap_or(realm))
+}

@@ -1,0 +1,202 @@
+//! `muster up` and `muster serve`: running Muster.
+
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    path::PathBuf,
+};
+
+use clap::Args;
+use muster_domain::{
+    kernel::{RealmId, Timestamp},
+    registry::{events::RealmClock, realm::LIVE},
+};
+use muster_runtime::{
+    clock::{Clock, SystemClock},
+    lifecycle,
+};
+
+use crate::{
+    node::{Node, Part, Plan, StartError},
+    storage::{JournalSpec, NatsOptions},
+};
+
+/// The realm and its clock.
+#[derive(Args, Clone, Debug)]
+pub struct RealmArgs {
+    /// `live`, or an exercise's name: 1 to 64 of a-z, 0-9 and '-'
+    #[arg(long, env = "MUSTER_REALM", default_value = "practice", value_parser = realm_id)]
+    pub realm: RealmId,
+    /// When the exercise starts, in its own time (RFC 3339); if it is not open yet. Default: now
+    #[arg(long, value_parser = moment)]
+    pub exercise_starts_at: Option<Timestamp>,
+    /// How many times as fast as system time the exercise runs, if it is not open yet
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub exercise_speed: Option<u32>,
+}
+
+fn realm_id(text: &str) -> Result<RealmId, String> {
+    RealmId::parse(text).map_err(|error| error.to_string())
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let at: jiff::Timestamp =
+        text.parse().map_err(|error| format!("'{text}' is not a moment such as 2026-11-02T08:00:00Z: {error}"))?;
+    Ok(Timestamp::from_millis(at.as_millisecond()))
+}
+
+impl RealmArgs {
+    /// The clock that was asked for; system time for `live`.
+    fn asked(&self) -> Option<RealmClock> {
+        if self.exercise_starts_at.is_none() && self.exercise_speed.is_none() {
+            return (self.realm.as_str() == LIVE).then_some(RealmClock::System);
+        }
+        Some(self.exercise())
+    }
+
+    fn exercise(&self) -> RealmClock {
+        let started = SystemClock.now();
+        let starts_at = self.exercise_starts_at.unwrap_or(started);
+        RealmClock::Exercise { starts_at, started, speed: self.exercise_speed.unwrap_or(1) }
+    }
+}
+
+/// Run all of Muster in this process, for development: nothing to install
+#[derive(Args, Clone, Debug)]
+pub struct UpArgs {
+    #[command(flatten)]
+    realm: RealmArgs,
+    /// Where the realm is kept: memory, embedded:DIR or nats://HOST:PORT
+    #[arg(long, env = "MUSTER_JOURNAL", default_value = "embedded:muster-data")]
+    journal: JournalSpec,
+    #[command(flatten)]
+    nats: NatsArgs,
+    /// Where to answer; only on this machine, because development tokens are believed
+    #[arg(long, env = "MUSTER_LISTEN", default_value = "127.0.0.1:7400")]
+    listen: SocketAddr,
+}
+
+/// Run some of Muster's services in this process, on a journal that other processes share
+#[derive(Args, Clone, Debug)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    realm: RealmArgs,
+    /// Which services to run; may be repeated
+    #[arg(long = "role", required = true, value_enum)]
+    roles: Vec<Part>,
+    /// Where the realm is kept: nats://HOST:PORT (several with commas between), embedded:DIR or memory
+    #[arg(long, env = "MUSTER_JOURNAL")]
+    journal: JournalSpec,
+    #[command(flatten)]
+    nats: NatsArgs,
+    /// Where to answer
+    #[arg(long, env = "MUSTER_LISTEN", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Believe development tokens of callers on this machine. There is no other way to say who calls yet, so it is required
+    #[arg(long)]
+    accept_development_tokens: bool,
+}
+
+/// How JetStream is reached.
+#[derive(Args, Clone, Debug)]
+pub struct NatsArgs {
+    /// The NATS servers' monitor addresses, http://HOST:PORT, from which their safety is read; may be repeated
+    #[arg(long = "nats-monitor", env = "MUSTER_NATS_MONITORS", value_delimiter = ',')]
+    monitors: Vec<String>,
+    /// A NATS credentials file
+    #[arg(long, env = "MUSTER_NATS_CREDENTIALS")]
+    nats_credentials: Option<PathBuf>,
+    /// The NATS servers' certificate authority, in PEM
+    #[arg(long, env = "MUSTER_NATS_CA")]
+    nats_ca: Option<PathBuf>,
+    /// The file of the vault's key on NATS: the same for every process of the realm; made if it is not there
+    #[arg(long, env = "MUSTER_VAULT_KEY")]
+    vault_key: Option<PathBuf>,
+    /// An unsafe setting of the journal to accept, by its name; may be repeated
+    #[arg(long = "accept-unsafe-journal", value_name = "NAME")]
+    accepted: Vec<String>,
+}
+
+impl From<NatsArgs> for NatsOptions {
+    fn from(args: NatsArgs) -> Self {
+        Self {
+            monitors: args.monitors,
+            credentials: args.nats_credentials,
+            certificate_authority: args.nats_ca,
+            vault_key: args.vault_key,
+            accepted: args.accepted.into_iter().collect(),
+        }
+    }
+}
+
+/// Why a process was not started, or how it ended badly.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Nobody can say who calls.
+    #[error("no way is given to know who calls: on one machine, start with --accept-development-tokens")]
+    NoIdentities,
+    /// Development tokens would be believed from elsewhere.
+    #[error("{0} can be reached from other machines, and development tokens prove nothing: listen on 127.0.0.1")]
+    NotLoopback(SocketAddr),
+    /// It cannot run.
+    #[error("{0}")]
+    Start(#[from] StartError),
+    /// Signals cannot be waited for.
+    #[error("signals cannot be waited for: {0}")]
+    Signals(#[from] io::Error),
+    /// It ended otherwise than it was asked to.
+    #[error("{0}")]
+    Ended(String),
+}
+
+impl UpArgs {
+    /// Runs everything until asked to stop.
+    pub async fn run(self) -> Result<(), ServeError> {
+        let (asked, otherwise) = (self.realm.asked(), self.realm.exercise());
+        let plan = Plan {
+            realm: self.realm.realm,
+            opens: Some(asked.unwrap_or(otherwise)),
+            insists: asked.is_some(),
+            journal: self.journal,
+            nats: self.nats.into(),
+            parts: Part::ALL.into(),
+            listen: self.listen,
+        };
+        run(plan).await
+    }
+}
+
+impl ServeArgs {
+    /// Runs the services until asked to stop.
+    pub async fn run(self) -> Result<(), ServeError> {
+        if !self.accept_development_tokens {
+            return Err(ServeError::NoIdentities);
+        }
+        let opens = self.realm.asked();
+        let plan = Plan {
+            insists: opens.is_some(),
+            opens,
+            realm: self.realm.realm,
+            journal: self.journal,
+            nats: self.nats.into(),
+            parts: self.roles.into_iter().collect(),
+            listen: self.listen,
+        };
+        run(plan).await
+    }
+}
+
+async fn run(plan: Plan) -> Result<(), ServeError> {
+    if !plan.listen.ip().is_loopback() {
+        return Err(ServeError::NotLoopback(plan.listen));
+    }
+    let signals = lifecycle::signals()?;
+    let node = Node::start(plan).await?;
+    // The one line on stdout: whoever let the system choose the port reads it here.
+    writeln!(io::stdout(), "http://{}", node.address)?;
+    let ended = node.run(signals).await;
+    let by_itself = ended.by_itself.iter().chain(&ended.failed).map(ToString::to_string);
+    let cut_off = ended.cut_off.iter().map(|task| format!("the task '{task}' had to be cut off"));
+    let faults: Vec<_> = by_itself.chain(cut_off).collect();
+    if faults.is_empty() { Ok(()) } else { Err(ServeError::Ended(faults.join("; "))) }
+}

@@ -1,0 +1,232 @@
+//! Where a process keeps its realm: the journal, the vault and the lease, by one word on the command line.
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+};
+
+use muster_domain::kernel::RealmId;
+use muster_journal::{
+    embedded::{self, Embedded},
+    jetstream::{ConnectError, JetStream, Options, Unsafe},
+    lease::{Always, Lease, LeaseError, Shared},
+    memory::Memory,
+    port::Journal,
+    vault::{InMemory, KeyError, MasterKey, OnDisk, OnJetStream, SealedVault, Vault},
+};
+
+/// Which journal a process runs on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JournalSpec {
+    /// In memory: gone with the process.
+    Memory,
+    /// On this machine's disk, in one directory, for one process.
+    Embedded(PathBuf),
+    /// On NATS JetStream, for any number of processes.
+    Nats(Vec<String>),
+}
+
+impl FromStr for JournalSpec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "memory" {
+            return Ok(Self::Memory);
+        }
+        if let Some(dir) = text.strip_prefix("embedded:").filter(|dir| !dir.is_empty()) {
+            return Ok(Self::Embedded(PathBuf::from(dir)));
+        }
+        let servers: Vec<_> = text.split(',').map(str::to_owned).collect();
+        if servers.iter().all(|server| server.starts_with("nats://") || server.starts_with("tls://")) {
+            return Ok(Self::Nats(servers));
+        }
+        Err(format!(
+            "'{text}' names no journal: write memory, embedded:DIR or nats://HOST:PORT (several with commas between)"
+        ))
+    }
+}
+
+impl fmt::Display for JournalSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory => f.write_str("memory"),
+            Self::Embedded(dir) => write!(f, "embedded:{}", dir.display()),
+            Self::Nats(servers) => f.write_str(&servers.join(",")),
+        }
+    }
+}
+
+impl JournalSpec {
+    /// What status calls it: `memory`, `embedded` or `jetstream`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Embedded(_) => "embedded",
+            Self::Nats(_) => "jetstream",
+        }
+    }
+}
+
+/// How JetStream is reached, beside its address.
+#[derive(Clone, Debug, Default)]
+pub struct NatsOptions {
+    /// The servers' monitor addresses, from which their safety is read.
+    pub monitors: Vec<String>,
+    /// A NATS credentials file.
+    pub credentials: Option<PathBuf>,
+    /// The servers' certificate authority, in PEM.
+    pub certificate_authority: Option<PathBuf>,
+    /// The file of the key under which the vault is sealed: the same for every process of the realm.
+    pub vault_key: Option<PathBuf>,
+    /// Unsafe settings that whoever starts Muster accepts by name.
+    pub accepted: BTreeSet<String>,
+}
+
+/// What a process stands on.
+pub struct Storage {
+    /// The log.
+    pub journal: Arc<dyn Journal>,
+    /// What identifies people.
+    pub vault: Arc<dyn Vault>,
+    /// Who decides for the desk.
+    pub lease: Arc<dyn Lease>,
+    /// Where monitor's rows are; `None` keeps none.
+    pub projections: Option<PathBuf>,
+    /// Settings under which an acknowledged commit could be lost, each accepted by name.
+    pub unsafe_settings: Vec<Unsafe>,
+}
+
+/// Why a process has nothing to stand on.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// The directory cannot be opened as a journal.
+    #[error("{0}")]
+    Embedded(#[from] embedded::OpenError),
+    /// JetStream cannot be used.
+    #[error("{0}")]
+    Nats(#[from] ConnectError),
+    /// The vault's key cannot be had.
+    #[error("{0}")]
+    Key(#[from] KeyError),
+    /// The vault or the lease cannot be opened.
+    #[error("{what} cannot be opened: {why}")]
+    Beside {
+        /// What.
+        what: &'static str,
+        /// Why not.
+        why: String,
+    },
+    /// Acknowledged commits could be lost.
+    #[error(
+        "the journal is not safe, and an acknowledged request could be lost:\n{}\nMend it, or accept each by name: {}",
+        .0.iter().map(|s| format!("  {}: {}; {}", s.name, s.says, s.way_out)).collect::<Vec<_>>().join("\n"),
+        accept(.0)
+    )]
+    Unsafe(Vec<Unsafe>),
+}
+
+/// The flags that accept these settings.
+fn accept(settings: &[Unsafe]) -> String {
+    let names: BTreeSet<_> = settings.iter().map(|setting| setting.name).collect();
+    names.into_iter().map(|name| format!("--accept-unsafe-journal={name}")).collect::<Vec<_>>().join(" ")
+}
+
+impl From<LeaseError> for StorageError {
+    fn from(LeaseError(why): LeaseError) -> Self {
+        Self::Beside { what: "the desk's lease", why }
+    }
+}
+
+impl Storage {
+    /// Opens what `spec` names for a realm.
+    pub async fn open(spec: &JournalSpec, realm: &RealmId, nats: &NatsOptions) -> Result<Self, StorageError> {
+        match spec {
+            JournalSpec::Memory => Ok(Self {
+                journal: Arc::new(Memory::new()),
+                vault: Arc::new(SealedVault::new(realm, MasterKey::ephemeral(), InMemory::default())),
+                lease: Arc::new(Always),
+                projections: None,
+                unsafe_settings: Vec::new(),
+            }),
+            JournalSpec::Embedded(dir) => embedded(dir, realm).await,
+            JournalSpec::Nats(servers) => on_nats(servers.clone(), realm, nats).await,
+        }
+    }
+}
+
+async fn embedded(dir: &Path, realm: &RealmId) -> Result<Storage, StorageError> {
+    let (dir, realm) = (dir.to_owned(), realm.clone());
+    let opened = tokio::task::spawn_blocking(move || {
+        // The journal first: whoever holds it holds the whole directory.
+        let journal = Embedded::open(&dir.join("journal"), &realm)?;
+        let key = MasterKey::load_or_create(&dir.join("vault.key"))?;
+        let cabinet = OnDisk::open(&dir.join("vault"));
+        let cabinet = cabinet.map_err(|error| StorageError::Beside { what: "the vault", why: error.to_string() })?;
+        Ok(Storage {
+            journal: Arc::new(journal),
+            vault: Arc::new(SealedVault::new(&realm, key, cabinet)),
+            lease: Arc::new(Always),
+            projections: Some(dir.join("projections")),
+            unsafe_settings: Vec::new(),
+        })
+    });
+    opened.await.unwrap_or_else(|error| Err(StorageError::Beside { what: "the journal", why: error.to_string() }))
+}
+
+async fn on_nats(servers: Vec<String>, realm: &RealmId, nats: &NatsOptions) -> Result<Storage, StorageError> {
+    let alone = nats.accepted.contains("replicas");
+    let options = Options {
+        replicas: if alone { 1 } else { Options::default().replicas },
+        monitors: nats.monitors.clone(),
+        credentials: nats.credentials.clone(),
+        certificate_authority: nats.certificate_authority.clone(),
+        ..Options::default()
+    };
+    let journal = JetStream::connect(servers, realm, options).await?;
+    let unsafe_settings = journal.safety().await;
+    let refused: Vec<_> =
+        unsafe_settings.iter().filter(|setting| !nats.accepted.contains(setting.name)).cloned().collect();
+    if !refused.is_empty() {
+        return Err(StorageError::Unsafe(refused));
+    }
+    let key = match &nats.vault_key {
+        Some(path) => MasterKey::load_or_create(path)?,
+        None => {
+            let why = "name the file of its key with --vault-key, the same for every process of the realm".to_owned();
+            return Err(StorageError::Beside { what: "the vault", why });
+        }
+    };
+    let cabinet = OnJetStream::open(&journal).await;
+    let cabinet = cabinet.map_err(|why| StorageError::Beside { what: "the vault", why })?;
+    let lease = Shared::open(&journal, "desk").await?;
+    Ok(Storage {
+        journal: Arc::new(journal),
+        vault: Arc::new(SealedVault::new(realm, key, cabinet)),
+        lease: Arc::new(lease),
+        projections: None,
+        unsafe_settings,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_is_named_by_one_word() {
+        let read = |text: &str| text.parse::<JournalSpec>();
+        assert_eq!(read("memory"), Ok(JournalSpec::Memory));
+        assert_eq!(read("embedded:data"), Ok(JournalSpec::Embedded(PathBuf::from("data"))));
+        let servers = ["nats://a:4222", "tls://b:4222"].map(str::to_owned).to_vec();
+        assert_eq!(read("nats://a:4222,tls://b:4222"), Ok(JournalSpec::Nats(servers)));
+        for bad in ["", "disk", "embedded:", "http://a", "nats://a,b"] {
+            assert!(read(bad).is_err_and(|why| why.contains("embedded:DIR")), "{bad}");
+        }
+        for spec in ["memory", "embedded:data", "nats://a:4222,tls://b:4222"] {
+            assert_eq!(read(spec).unwrap().to_string(), spec);
+        }
+    }
+}
