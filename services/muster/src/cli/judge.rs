@@ -415,3 +415,46 @@ async fn proposed_policy(session: &Session, caller: &Actor) -> Result<Policy, Fa
 fn read_policy(path: &std::path::Path) -> Result<Policy, Failure> {
     json::read(&path.display().to_string(), &read_file(path)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn needs() -> Needs {
+        Needs {
+            services: vec!["isim.forensics".to_owned(), "x.backup-restore".to_owned()],
+            remote_teams: 1,
+            onsite_teams: 2,
+            person_days: 90,
+            duration: None,
+        }
+    }
+
+    fn days(days: i64) -> Option<prost_types::Duration> {
+        Some(prost_types::Duration { seconds: days * 86_400, nanos: 0 })
+    }
+
+    #[test]
+    fn a_part_is_what_was_requested_less_what_is_cut() {
+        let changes = ["person_days=40", "duration=14d"].map(str::to_owned);
+        let terms = part(&needs(), days(30), &["x.backup-restore", "person_days", "duration"], &changes).unwrap();
+        let expected = Terms {
+            services: vec!["isim.forensics".to_owned()],
+            remote_teams: 1,
+            onsite_teams: 2,
+            person_days: 40,
+            duration: days(14),
+        };
+        assert_eq!(terms, expected);
+        let whole = part(&needs(), days(30), &[], &[]).unwrap();
+        assert_eq!((whole.services, whole.duration), (needs().services, days(30)), "the policy says how long");
+    }
+
+    #[test]
+    fn terms_that_are_not_understood_are_wrong_usage() {
+        for wrong in ["person_days", "person_days=few", "colour=red", "duration=14", "remote_teams=-1"] {
+            let failure = part(&needs(), None, &[], &[wrong.to_owned()]).unwrap_err();
+            assert_eq!(failure.exit_code(), 2, "{wrong}");
+        }
+    }
+}

@@ -200,3 +200,73 @@ pub fn yes_no(text: &str) -> Result<bool, String> {
         _ => Err("write yes or no".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_is_a_role_and_an_id() {
+        let provider = actor("provider:s01").unwrap();
+        assert_eq!((provider.role, provider.principal.as_str()), (Role::Provider, "s01"));
+        for wrong in ["s01", "provider:", "provider:S01", "minister:x", "system:muster", ""] {
+            assert!(actor(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_a_position_or_a_time() {
+        let place = |sequence, index| Place(Position { sequence, index });
+        assert_eq!("57.3".parse(), Ok(place(57, 3)));
+        assert_eq!("57".parse(), Ok(place(57, 0)));
+        assert_eq!("57.3".parse(), Ok(AsOf(read_at::AsOf::Position(Position { sequence: 57, index: 3 }))));
+        let time = prost_types::Timestamp { seconds: 1_770_706_800, nanos: 0 };
+        assert_eq!("2026-02-10T07:00:00Z".parse(), Ok(AsOf(read_at::AsOf::Time(time))));
+        for wrong in ["yesterday", "57.x", "-1", "2026-02-10"] {
+            assert!(wrong.parse::<AsOf>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn lengths_of_time_add_up() {
+        for (text, seconds) in
+            [("14d", 14 * 86_400), ("36h", 129_600), ("90min", 5_400), ("1h30m", 5_400), ("1d 1s", 86_401)]
+        {
+            assert_eq!(length(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for wrong in ["", "14", "d", "14w", "0d", "-1d", "99999999999999999999d"] {
+            assert!(length(wrong).is_err(), "{wrong}");
+        }
+        let from = time("2026-02-10T07:00:00Z").unwrap();
+        assert_eq!("+1d".parse::<Until>().unwrap().from(from), time("2026-02-11T07:00:00Z").unwrap());
+        assert_eq!("2026-03-01T00:00:00Z".parse::<Until>().unwrap().from(from), time("2026-03-01T00:00:00Z").unwrap());
+        assert!("1d".parse::<Until>().is_err(), "how much longer begins with +");
+    }
+
+    #[test]
+    fn requests_and_packages_are_named_by_number_or_id() {
+        assert_eq!("r-12".parse(), Ok(RequestName::Number("R-12".to_owned())));
+        assert_eq!("R-12".parse(), Ok(RequestName::Number("R-12".to_owned())));
+        assert_eq!("3f1c-77aa".parse(), Ok(RequestName::Id("3f1c-77aa".to_owned())));
+        for wrong in ["", "R-", "R-x", "Rouen", "r 12"] {
+            assert!(wrong.parse::<RequestName>().is_err(), "{wrong}");
+        }
+        let number = RequestName::Number("R-12".to_owned());
+        assert_eq!("R-12-p1".parse(), Ok(PackageName::OfNumber(number, "-p1".to_owned())));
+        assert_eq!("3f1c-p2".parse(), Ok(PackageName::Id("3f1c-p2".to_owned())));
+        assert!("R-12".parse::<PackageName>().is_err());
+    }
+
+    #[test]
+    fn bands_and_cuts_are_written_as_they_are_shown() {
+        assert_eq!("4-3-2-2-1".parse(), Ok(Bands(vec![4, 3, 2, 2, 1])));
+        assert_eq!("4,3,2,2,1".parse(), Ok(Bands(vec![4, 3, 2, 2, 1])));
+        for wrong in ["4-3-2-2", "4-3-2-2-5", "a-3-2-2-1", ""] {
+            assert!(wrong.parse::<Bands>().is_err(), "{wrong}");
+        }
+        assert_eq!(cut("person_days=less = enough"), Ok(("person_days".to_owned(), "less = enough".to_owned())));
+        for wrong in ["person_days", "=why", "person_days= "] {
+            assert!(cut(wrong).is_err(), "{wrong}");
+        }
+    }
+}
