@@ -94,8 +94,12 @@ pub enum Stop {
 enum Ready {
     /// Done by the commit of its entry.
     Here,
-    /// Done by an earlier commit of this process that has no sequence yet, or settled without a commit.
-    Known(Result<Done, Undone>),
+    /// Done by an earlier commit, of the command with this id; it may have no sequence yet.
+    Before(Uuid),
+    /// So already, by all that was decided before.
+    Already,
+    /// Refused.
+    Refused(Undone),
 }
 
 /// One decision: its commit, if it caused events, and who waits for it.
@@ -128,6 +132,10 @@ pub struct Writer {
     commands: BTreeMap<Uuid, ([u8; 32], Option<Position>)>,
     queue: VecDeque<Entry>,
     flight: Option<Flight>,
+    /// Deadlines and terms were looked at up to here.
+    looked: Timestamp,
+    /// Why nothing more can be decided.
+    broken: Option<Broken>,
     /// Makes ids that no other writer makes.
     id: Uuid,
     made: u64,
@@ -149,11 +157,13 @@ impl Writer {
             commands: BTreeMap::new(),
             queue: VecDeque::new(),
             flight: None,
+            looked: Timestamp::default(),
+            broken: None,
             id,
             made: 0,
         };
         for record in history {
-            entity.take(record)?;
+            entity = entity.take(record)?;
             writer.remember(record)?;
         }
         writer.desk = entity.state;
@@ -169,6 +179,8 @@ impl Writer {
             let position = Position { sequence, index };
             self.commands.insert(commit.command, (commit.fingerprint, Some(position)));
             self.recorded_at = self.recorded_at.max(commit.recorded_at);
+            // What changed while nobody held the desk is due at once.
+            self.looked = self.looked.max(commit.recorded_at);
             self.taken = self.taken.max(commit.taken.unwrap_or_default());
         }
         (self.head, self.hash) = (sequence, stored::hash(&record.bytes));
@@ -187,11 +199,18 @@ impl Writer {
 
     /// When `Look` has something to do.
     pub fn next_look(&self) -> Option<Timestamp> {
-        self.desk.next_wake(self.recorded_at)
+        self.desk.next_wake(self.looked)
     }
 
     /// Takes what happened; gives what to do.
     pub fn step(&mut self, input: Input, now: Timestamp) -> Vec<Output> {
+        let mut outputs = self.take(input, now);
+        outputs.extend(self.send());
+        outputs
+    }
+
+    /// Takes what happened and sends nothing yet: what is decided on many things that wait leaves as one frame.
+    pub fn take(&mut self, input: Input, now: Timestamp) -> Vec<Output> {
         let mut outputs = match input {
             Input::Record(record) => self.read(&record, now),
             Input::Command { ticket, command, meta } => {
@@ -218,7 +237,9 @@ impl Writer {
                 Vec::new()
             }
         };
-        outputs.extend(self.send());
+        if let Some(broken) = self.broken.take() {
+            outputs.extend(self.stop(Stop::Broken(broken)));
+        }
         outputs
     }
 
@@ -258,7 +279,9 @@ impl Writer {
             self.made = self.made.saturating_add(1);
             let id = Uuid::new_v5(&self.id, format!("wake-{}", self.made).as_bytes());
             let meta = self.own_meta(id, now, None, id);
-            if !self.decide(None, Command::Wake, meta, now) {
+            let news = self.decide(None, Command::Wake, meta, now);
+            self.looked = now;
+            if !news {
                 break;
             }
         }
@@ -271,28 +294,25 @@ impl Writer {
 
     /// Decides on the newest state; the answer leaves with its frame. Whether anything happened.
     fn decide(&mut self, ticket: Option<Ticket>, command: Command, meta: Meta, now: Timestamp) -> bool {
-        if let Some((fingerprint, position)) = self.commands.get(&meta.command).copied() {
-            let known = match position {
-                _ if fingerprint != meta.fingerprint => Err(Undone::Reused(meta.command)),
-                // Its frame is under way or queued, and this answer is queued behind it.
-                position => Ok(Done { position: position.unwrap_or_default(), news: false }),
-            };
-            self.push(None, ticket, Ready::Known(known));
+        if let Some((fingerprint, _)) = self.commands.get(&meta.command) {
+            let same = *fingerprint == meta.fingerprint;
+            let ready = if same { Ready::Before(meta.command) } else { Ready::Refused(Undone::Reused(meta.command)) };
+            self.push(None, ticket, ready);
             return false;
         }
         match self.desk.handle(command, &meta.received) {
             Err(Rejection::Corrupt(corrupt)) => {
                 let broken = Broken::Corrupt { sequence: self.head, what: corrupt.to_string() };
-                self.push(None, ticket, Ready::Known(Err(broken.into())));
+                self.push(None, ticket, Ready::Refused(broken.clone().into()));
+                self.broken = Some(broken);
                 false
             }
             Err(rejection) => {
-                self.push(None, ticket, Ready::Known(Err(Undone::Refused(rejection.into()))));
+                self.push(None, ticket, Ready::Refused(Undone::Refused(rejection.into())));
                 false
             }
             Ok(events) if events.is_empty() => {
-                let position = self.last.unwrap_or_default();
-                self.push(None, ticket, Ready::Known(Ok(Done { position, news: false })));
+                self.push(None, ticket, Ready::Already);
                 false
             }
             Ok(events) => {
@@ -338,7 +358,7 @@ impl Writer {
     }
 
     /// Sends the next frame if none is under way.
-    fn send(&mut self) -> Option<Output> {
+    pub fn send(&mut self) -> Option<Output> {
         if self.flight.is_some() || self.queue.is_empty() {
             return None;
         }
@@ -391,12 +411,12 @@ impl Writer {
                 index = index.saturating_add(1);
             }
             for (ticket, ready) in entry.answers {
+                let done = |at: Option<Position>| Done { position: at.unwrap_or_default(), news: false };
                 let answer = match ready {
                     Ready::Here => Ok(Done { position, news: true }),
-                    Ready::Known(Ok(done)) if done.position == Position::default() => {
-                        Ok(Done { position: self.last.unwrap_or_default(), ..done })
-                    }
-                    Ready::Known(known) => known,
+                    Ready::Before(command) => Ok(done(self.commands.get(&command).and_then(|(_, at)| *at))),
+                    Ready::Already => Ok(done(self.last)),
+                    Ready::Refused(undone) => Err(undone),
                 };
                 outputs.push(Output::Answer { ticket, answer });
             }

@@ -75,6 +75,35 @@ const EARLY_WARNING_WITHIN: Duration = Duration::from_hours(24);
 /// How long the entity has for its notification (NIS2 Art 23(4)(b)).
 const NOTIFICATION_WITHIN: Duration = Duration::from_hours(72);
 
+impl Clock {
+    /// From when on it is at risk, unless it is met before.
+    pub fn warns_at(&self) -> Timestamp {
+        warns_at(self.name, self.starts, self.due)
+    }
+
+    /// The next moment at which time alone changes how it stands; `None` if none does.
+    pub fn turns_at(&self) -> Option<Timestamp> {
+        match self.status {
+            Status::OnTrack => Some(self.warns_at()),
+            Status::AtRisk => Some(self.due),
+            Status::Breached | Status::Met => None,
+        }
+    }
+}
+
+/// From when on a clock is at risk: the answer from its first escalation on, others in their last quarter.
+fn warns_at(name: ClockName, starts: Timestamp, due: Timestamp) -> Timestamp {
+    match name {
+        ClockName::Answer => starts.plus(Level::H24.after()),
+        ClockName::Offer
+        | ClockName::MobiliseBy
+        | ClockName::SummaryReport
+        | ClockName::EarlyWarning
+        | ClockName::Notification
+        | ClockName::FinalReport => starts.plus(due.since(starts).saturating_mul(3).checked_div(4).unwrap_or_default()),
+    }
+}
+
 impl Level {
     /// How long after submission the answer is escalated.
     pub const fn after(self) -> Duration {
@@ -107,7 +136,7 @@ pub fn answer_due(user: AuthorityKind, submitted_at: Timestamp) -> Option<Timest
     }
 }
 
-/// The answer to a request: at risk from the first escalation on.
+/// The answer to a request.
 pub fn answer(
     user: AuthorityKind,
     submitted_at: Timestamp,
@@ -115,15 +144,7 @@ pub fn answer(
     now: Timestamp,
 ) -> Option<Clock> {
     let due = answer_due(user, submitted_at)?;
-    let warn_at = submitted_at.plus(Level::H24.after());
-    Some(Clock {
-        name: ClockName::Answer,
-        owner: Role::Officer,
-        starts: submitted_at,
-        due,
-        status: status(due, warn_at, answered_at, now),
-        approximate: false,
-    })
+    Some(clock(ClockName::Answer, Role::Officer, submitted_at, due, answered_at, now))
 }
 
 /// A provider's answer to an offer.
@@ -175,7 +196,6 @@ pub fn nis2(detected_at: Timestamp, precision: Precision, notices: Notices, now:
     ]
 }
 
-/// A clock of which nobody says when to warn: at risk in its last quarter.
 fn clock(
     name: ClockName,
     owner: Role,
@@ -184,9 +204,8 @@ fn clock(
     met_at: Option<Timestamp>,
     now: Timestamp,
 ) -> Clock {
-    let three_quarters = due.since(starts).saturating_mul(3).checked_div(4).unwrap_or_default();
-    let warn_at = starts.plus(three_quarters);
-    Clock { name, owner, starts, due, status: status(due, warn_at, met_at, now), approximate: false }
+    let status = status(due, warns_at(name, starts, due), met_at, now);
+    Clock { name, owner, starts, due, status, approximate: false }
 }
 
 /// The end, in UTC, of the day that stands so many months after `start`; a Saturday or Sunday moves to Monday (Reg. (EEC,
@@ -266,6 +285,19 @@ mod tests {
         assert_eq!(around(at("2026-01-01T00:45:00Z")).map(open), [Status::OnTrack, Status::AtRisk, Status::AtRisk]);
         assert_eq!(around(expires).map(open), [Status::AtRisk, Status::Breached, Status::Breached]);
         assert_eq!(offer(offered, expires, Some(offered), expires).status, Status::Met);
+    }
+
+    #[test]
+    fn a_clock_says_when_time_alone_changes_it_next() {
+        let (offered, expires) = (at("2026-01-01T00:00:00Z"), at("2026-01-01T01:00:00Z"));
+        let warns = at("2026-01-01T00:45:00Z");
+        for (now, turns) in [(offered, Some(warns)), (warns, Some(expires)), (expires, None)] {
+            let clock = offer(offered, expires, None, now);
+            assert_eq!((clock.warns_at(), clock.turns_at()), (warns, turns));
+        }
+        assert_eq!(offer(offered, expires, Some(offered), offered).turns_at(), None);
+        let answer = answer(AuthorityKind::Csirt, offered, None, offered).unwrap();
+        assert_eq!(answer.turns_at(), Some(at("2026-01-02T00:00:00Z")), "at its first escalation");
     }
 
     #[test]

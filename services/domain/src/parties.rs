@@ -7,7 +7,7 @@ use crate::{
     event::Event,
     intake::events::RequestEvent,
     kernel::{AuthorityId, HospitalId, ProviderId, RequestId, SpocId},
-    registry::events::{Authority, AuthorityEvent, AuthorityKind, HospitalEvent},
+    registry::events::{Authority, AuthorityEvent, AuthorityKind, HospitalEvent, Mandate},
 };
 
 /// The parties of a case, an offer, a mandate or a record. `Default` is nobody's.
@@ -134,6 +134,19 @@ impl Parties {
     pub fn of_new_request(&self, hospital: &HospitalId, country: Country) -> Party {
         let of_country = self.authorities_for(country).map(|authority| authority.id.clone());
         Party { hospital: Some(hospital.clone()), country_authorities: of_country.collect(), ..Party::default() }
+    }
+
+    /// The parties of a standing mandate: those that it names, and every authority of the hospital's own country.
+    pub fn of_mandate(&self, mandate: &Mandate) -> Party {
+        let country = self.hospitals.get(&mandate.hospital).copied();
+        let of_country = self.authorities.values().filter(|one| country.is_some() && one.country == country);
+        Party {
+            hospital: Some(mandate.hospital.clone()),
+            authority: Some(mandate.authority.clone()),
+            country_authorities: of_country.map(|authority| authority.id.clone()).collect(),
+            spocs: [mandate.spoc.clone()].into(),
+            ..Party::default()
+        }
     }
 
     /// The parties of a hospital's record.

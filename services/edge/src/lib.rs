@@ -12,5 +12,6 @@ pub mod relay;
 pub mod testing;
 pub mod watch;
 pub mod wire;
+pub mod work;
 
 pub use edge::{Answer, Caller, Edge};

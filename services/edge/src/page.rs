@@ -49,6 +49,16 @@ impl Page {
         }
     }
 
+    /// The key of the last entry told, if a page came before; entries before it may be left out of what is cut.
+    pub fn after(&self) -> Option<&str> {
+        self.after.as_ref().map(|(_, key)| key.as_str())
+    }
+
+    /// Where the first page looked, if a page came before.
+    pub fn looked_at(&self) -> Option<Position> {
+        self.after.as_ref().map(|(position, _)| *position)
+    }
+
     /// The page's part of all entries, each with its key, and the token of the next page. Keys are unique, and the same as on
     /// the first page.
     pub fn cut<T>(&self, looked_at: Position, entries: impl IntoIterator<Item = (String, T)>) -> (Vec<T>, String) {

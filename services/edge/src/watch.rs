@@ -34,8 +34,21 @@ pub struct Moment {
     pub position: Position,
     /// What the realm's clock shows.
     pub now: Timestamp,
+    /// What it showed when everything had been told; `None` while this call has not come that far.
+    pub since: Option<Timestamp>,
     /// Whether a message is due even if nothing changed.
     pub due: bool,
+}
+
+/// What was told of a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told<M> {
+    /// The message, if there was anything to tell or one was due.
+    pub message: Option<M>,
+    /// Up to where everything has been told now; before the moment's position if there is more, which follows at once.
+    pub position: Position,
+    /// When time alone changes something next.
+    pub turns_at: Option<Timestamp>,
 }
 
 /// Tells what changes in a view, from `after` on, at most once in `pace`. `tell` makes the message of a moment, or none if
@@ -46,7 +59,27 @@ pub async fn watch<V, M>(
     view: &View<V>,
     after: Option<Position>,
     pace: Duration,
-    tell: impl FnMut(&Held<V>, Moment) -> Result<Option<M>, Status> + Send + 'static,
+    mut tell: impl FnMut(&Held<V>, Moment) -> Result<Option<M>, Status> + Send + 'static,
+) -> Result<Messages<M>, Status>
+where
+    V: Send + Sync + 'static,
+    M: Send + 'static,
+{
+    let whole = move |held: &Held<V>, moment: Moment| {
+        let message = tell(held, moment)?;
+        Ok(Told { message, position: moment.position, turns_at: None })
+    };
+    watch_in_parts(edge, caller, view, after, pace, whole).await
+}
+
+/// The same for what is long, or changes by time alone: `tell` may tell a part, and says when to look again.
+pub async fn watch_in_parts<V, M>(
+    edge: &Edge,
+    caller: &Caller,
+    view: &View<V>,
+    after: Option<Position>,
+    pace: Duration,
+    tell: impl FnMut(&Held<V>, Moment) -> Result<Told<M>, Status> + Send + 'static,
 ) -> Result<Messages<M>, Status>
 where
     V: Send + Sync + 'static,
@@ -57,59 +90,77 @@ where
         view.reaches(after.sequence, caller.patience).await.map_err(refused)?;
     }
     let (messages, stream) = mpsc::channel(1);
-    tokio::spawn(run(edge.clone(), view.clone(), after, pace, tell, messages));
+    let watcher = Watcher { edge: edge.clone(), view: view.clone(), pace, messages };
+    tokio::spawn(watcher.run(after, tell));
     Ok(Box::pin(ReceiverStream::new(stream)))
 }
 
-async fn run<V, M>(
+struct Watcher<V, M> {
     edge: Edge,
     view: View<V>,
-    mut after: Option<Position>,
     pace: Duration,
-    mut tell: impl FnMut(&Held<V>, Moment) -> Result<Option<M>, Status> + Send,
     messages: mpsc::Sender<Result<M, Status>>,
-) where
-    V: Send + Sync,
-{
-    let mut steps = view.steps();
-    let mut due = true;
-    loop {
-        let told = {
-            let held = view.now();
-            let position = held.progress().position;
-            let moment = Moment { after, position, now: edge.clock.now(), due };
-            let told = tell(&held, moment);
-            after = Some(position);
-            told
-        };
-        let ended = match told {
-            Ok(Some(message)) => messages.send(Ok(message)).await.is_err(),
-            Ok(None) => false,
-            Err(no) => {
-                // Whoever hung up needs no reason.
-                let _ = messages.send(Err(no)).await;
-                true
-            }
-        };
-        if ended {
-            return;
-        }
-        if let Some(broken) = view.progress().broken {
-            let _ = messages.send(Err(status::refused(&Refusal::from(Undone::Broken(broken))))).await;
-            return;
-        }
-        tokio::select! {
-            () = tokio::time::sleep(pace) => {}
-            () = messages.closed() => return,
-        }
-        due = tokio::select! {
-            moved = steps.changed() => if moved.is_err() { return } else { false },
-            () = tokio::time::sleep(BEAT) => true,
-            () = messages.closed() => return,
-            () = edge.stopping.cancelled() => {
-                let _ = messages.send(Err(status::stopping())).await;
+}
+
+impl<V: Send + Sync, M> Watcher<V, M> {
+    async fn run(
+        self,
+        mut after: Option<Position>,
+        mut tell: impl FnMut(&Held<V>, Moment) -> Result<Told<M>, Status> + Send,
+    ) {
+        let mut steps = self.view.steps();
+        let (mut due, mut since, mut began) = (true, None, None);
+        loop {
+            let now = self.edge.clock.now();
+            // What is told in parts is told as of the first.
+            let began_at = *began.get_or_insert(now);
+            let (told, position) = {
+                let held = self.view.now();
+                let position = held.progress().position;
+                (tell(&held, Moment { after, position, now, since, due }), position)
+            };
+            let told = match told {
+                Ok(told) => told,
+                Err(no) => return self.end(no).await,
+            };
+            due &= told.message.is_none();
+            if let Some(message) = told.message
+                && self.messages.send(Ok(message)).await.is_err()
+            {
                 return;
             }
-        };
+            after = Some(told.position);
+            if told.position < position {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            (since, began) = (Some(began_at), None);
+            if let Some(broken) = self.view.progress().broken {
+                return self.end(status::refused(&Refusal::from(Undone::Broken(broken)))).await;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(self.pace) => {}
+                () = self.messages.closed() => return,
+            }
+            due = tokio::select! {
+                moved = steps.changed() => if moved.is_err() { return } else { false },
+                () = self.turn(told.turns_at) => false,
+                () = tokio::time::sleep(BEAT) => true,
+                () = self.messages.closed() => return,
+                () = self.edge.stopping.cancelled() => return self.end(status::stopping()).await,
+            };
+        }
+    }
+
+    async fn turn(&self, at: Option<Timestamp>) {
+        match at {
+            Some(at) => self.edge.clock.sleep_until(at).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Whoever hung up needs no reason.
+    async fn end(&self, no: Status) {
+        let _ = self.messages.send(Err(no)).await;
     }
 }

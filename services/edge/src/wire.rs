@@ -10,7 +10,7 @@ mod facts;
 pub mod fields;
 mod judging;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 mod work;
 
 pub use contact::read_contact;

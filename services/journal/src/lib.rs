@@ -6,6 +6,8 @@ pub mod conformance;
 mod disk;
 pub mod embedded;
 pub mod engine;
+#[cfg(feature = "testing")]
+pub mod faulty;
 pub mod jetstream;
 pub mod lease;
 mod local;
@@ -14,4 +16,5 @@ pub mod port;
 mod retry;
 pub mod stored;
 pub mod subjects;
+pub mod table;
 pub mod vault;

@@ -14,12 +14,14 @@ mod answer;
 mod evolve;
 mod rejection;
 mod settle;
+mod status;
 #[cfg(test)]
 pub(crate) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use rejection::Rejection;
+pub use status::{EngagementStage, OfferStatus};
 
 use crate::{
     codes::Country,

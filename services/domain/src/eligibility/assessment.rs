@@ -29,6 +29,7 @@ use super::{
     gates::{self, gates},
 };
 use crate::{
+    check::Violations,
     clocks::answer_due,
     intake::events::{Facts, Route},
     kernel::{Aggregate, Corrupt, HospitalId, PrincipalId, Received, RequestId, Role, Timestamp},
@@ -178,6 +179,8 @@ pub enum Command {
         cuts: Vec<Cut>,
         /// Why, in words.
         reason: String,
+        /// For a third country, the Council act in force for it when the command was received.
+        council_act: Option<CouncilAct>,
     },
     /// Answer by the decision policy in force.
     DecideByPolicy {
@@ -202,8 +205,9 @@ impl Aggregate for Assessment {
             Command::MissDeadline => miss_deadline(state, received.at),
             Command::ProposeOverride { bands, reason } => propose_override(state, bands, reason, received),
             Command::ApproveOverride { bands } => approve_override(state, bands, received),
-            Command::Decide { outcome, terms, cuts, reason } => {
-                decide(state, Decision { outcome, terms, cuts, reason, by_policy: None }, received)
+            Command::Decide { outcome, terms, cuts, reason, council_act } => {
+                let decision = Decision { outcome, terms, cuts, reason, by_policy: None };
+                decide(state, decision, council_act.as_ref(), received)
             }
             Command::DecideByPolicy { policy } => decide_by_policy(state, &policy, received),
             Command::Withdraw => withdraw(state),
@@ -479,13 +483,12 @@ fn entitled(received: &Received, assessment: &Assessment) -> Result<(), Rejectio
     if received.by.role == needed { Ok(()) } else { Err(Rejection::NotEntitled { needed }) }
 }
 
-/// A reason is read by people: there must be one, and it must be short enough to read.
+/// A reason is read by people and stands in the log for ever: there must be one, short enough to read and fit to be kept.
 fn in_words(reason: &str) -> Result<(), Rejection> {
     if reason.trim().is_empty() {
-        Err(Rejection::ReasonMissing)
-    } else if reason.chars().count() > REASON_CHARS_MAX {
-        Err(Rejection::ReasonTooLong)
-    } else {
-        Ok(())
+        return Err(Rejection::ReasonMissing);
     }
+    let mut wrong = Violations::none();
+    wrong.prose("reason", reason, REASON_CHARS_MAX);
+    wrong.or_refuse(|wrong| Rejection::ReasonUnfit(wrong.into_fields()))
 }

@@ -208,6 +208,13 @@ fn state(name: &str) -> State {
 fn command(name: &str, case: &Submission) -> Command {
     let whole = requested(&case.facts.needs, &case.policy);
     let bands = [4; 5];
+    let decide = |outcome, terms, cuts, reason: &str| Command::Decide {
+        outcome,
+        terms,
+        cuts,
+        reason: reason.to_owned(),
+        council_act: case.council_act.clone(),
+    };
     match name {
         "assess" => Command::Assess(Box::new(case.clone())),
         "other" => {
@@ -221,19 +228,14 @@ fn command(name: &str, case: &Submission) -> Command {
         "miss" => Command::MissDeadline,
         "propose" => Command::ProposeOverride { bands, reason: "the only stroke unit".to_owned() },
         "approve" => Command::ApproveOverride { bands },
-        "grant" => {
-            Command::Decide { outcome: Outcome::Granted, terms: Some(whole), cuts: vec![], reason: String::new() }
-        }
+        "grant" => decide(Outcome::Granted, Some(whole), vec![], ""),
         "part" => {
             let mut less = whole;
             less.person_days = 10;
             let cuts = vec![Cut { what: "person_days".to_owned(), reason: "a first look".to_owned() }];
-            Command::Decide { outcome: Outcome::PartlyGranted, terms: Some(less), cuts, reason: String::new() }
+            decide(Outcome::PartlyGranted, Some(less), cuts, "")
         }
-        "refuse" => {
-            let reason = "national help is enough".to_owned();
-            Command::Decide { outcome: Outcome::Refused, terms: None, cuts: vec![], reason }
-        }
+        "refuse" => decide(Outcome::Refused, None, vec![], "national help is enough"),
         "policy" => {
             let policy = Policy { version: 2, grants: true, refuses: true, ..Policy::built_in() };
             Command::DecideByPolicy { policy: Box::new(policy) }

@@ -174,7 +174,7 @@ mod tests {
     }
 
     fn decide(outcome: Outcome, terms: Option<Terms>, cuts: Vec<Cut>, reason: &str) -> Command {
-        Command::Decide { outcome, terms, cuts, reason: reason.to_owned() }
+        Command::Decide { outcome, terms, cuts, reason: reason.to_owned(), council_act: None }
     }
 
     /// The policy that grants and refuses by itself.

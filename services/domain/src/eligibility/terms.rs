@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::events::{Cut, Outcome, Policy, Terms};
-use crate::{intake::events::Needs, kernel::FieldViolation};
+use crate::{check::Violations, intake::events::Needs, kernel::FieldViolation};
 
 /// The most characters of a cut's reason.
 pub const CUT_REASON_CHARS_MAX: usize = 500;
@@ -68,8 +68,8 @@ fn part_of_it(requested: &Terms, terms: &Terms, cuts: &[Cut]) -> Vec<FieldViolat
     if less.is_empty() && wrong.is_empty() {
         wrong.push(mismatch("terms", "hold all that was requested: that is granted, not partly granted"));
     }
-    let mut told = BTreeSet::new();
-    for Cut { what, reason } in cuts {
+    let (mut told, mut unfit) = (BTreeSet::new(), Violations::none());
+    for (i, Cut { what, reason }) in cuts.iter().enumerate() {
         if !less.contains(what.as_str()) {
             wrong.push(mismatch("cuts", format!("name '{what}', which was not requested or is granted in full")));
         }
@@ -79,11 +79,9 @@ fn part_of_it(requested: &Terms, terms: &Terms, cuts: &[Cut]) -> Vec<FieldViolat
         if reason.trim().is_empty() {
             wrong.push(mismatch("cuts", format!("give no reason for '{what}'")));
         }
-        if reason.chars().count() > CUT_REASON_CHARS_MAX {
-            let says = format!("give a reason for '{what}' that is longer than {CUT_REASON_CHARS_MAX} characters");
-            wrong.push(mismatch("cuts", says));
-        }
+        unfit.prose(format_args!("cuts[{i}].reason"), reason, CUT_REASON_CHARS_MAX);
     }
+    wrong.extend(unfit.into_fields());
     for what in less.difference(&told) {
         wrong.push(mismatch(
             "cuts",
@@ -257,9 +255,13 @@ mod tests {
         let blank = Cut { what: "person_days".to_owned(), reason: " ".to_owned() };
         let blank = part(|t| t.person_days = 40, &[blank]);
         assert!(blank.contains("cuts give no reason for 'person_days'"), "{blank}");
-        for (chars, fits) in [(CUT_REASON_CHARS_MAX, true), (501, false)] {
-            let reason = Cut { what: "person_days".to_owned(), reason: "é".repeat(chars) };
-            assert_eq!(part(|t| t.person_days = 40, &[reason]).is_empty(), fits, "{chars}");
+        for (reason, expected) in [
+            ("é".repeat(CUT_REASON_CHARS_MAX), ""),
+            ("é".repeat(501), "cuts[0].reason has 501 characters, more than 500"),
+            ("see R-UE/EU-R".to_owned(), "cuts[0].reason is marked R-UE"),
+        ] {
+            let wrong = part(|t| t.person_days = 40, &[Cut { what: "person_days".to_owned(), reason }]);
+            assert!(wrong.starts_with(expected) && wrong.is_empty() == expected.is_empty(), "{expected}: {wrong}");
         }
         assert!(!mismatches(&asked(), Outcome::PartlyGranted, None, &[]).is_empty());
     }

@@ -1,7 +1,7 @@
 //! The service catalogue: what Muster knows from the start, and what was added since. Nothing is ever renamed or
 //! removed, so a request of any year still reads as it was meant.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use crate::{
     check::Violations,
@@ -27,6 +27,33 @@ impl Catalogue {
         let known = SERVICES.iter().find(|(id, _)| *id == service.as_str()).map(|(_, name)| *name);
         known.or_else(|| self.added.get(service).map(|entry| entry.name.as_str()))
     }
+
+    /// Every service: what Muster knows from the start, then what was added, by id.
+    pub fn entries(&self) -> impl Iterator<Item = ServiceEntry> {
+        let known = SERVICES.iter().filter_map(|(id, name)| {
+            let id = ServiceId::parse(id).ok()?;
+            Some(ServiceEntry { source: source(&id).to_owned(), id, name: (*name).to_owned() })
+        });
+        known.chain(self.added.values().cloned())
+    }
+
+    /// What is wrong with services named in `field`: those that nobody can ask for.
+    pub fn require<'a>(
+        &self,
+        field: impl fmt::Display,
+        services: impl IntoIterator<Item = &'a ServiceId>,
+        wrong: &mut Violations,
+    ) {
+        for service in services {
+            let says = format_args!("has {service}, which is not in the catalogue");
+            wrong.require(self.has(service), &field, "Art 14(7): types of services as data", says);
+        }
+    }
+}
+
+/// Where the id of a service known from the start comes from.
+fn source(service: &ServiceId) -> &'static str {
+    if service.as_str().starts_with("x.") { "own specialisation" } else { "FIRST CSIRT Services Framework 2.1" }
 }
 
 /// What may be asked of the catalogue.
@@ -132,6 +159,29 @@ mod tests {
         assert!(scenario.state().has(&radiology.id));
         assert!(scenario.state().has(&ServiceId::parse("isim.forensics").unwrap()));
         assert!(!scenario.state().has(&ServiceId::parse("x.unheard-of").unwrap()));
+    }
+
+    #[test]
+    fn the_catalogue_lists_what_it_knows_then_what_was_added() {
+        let radiology = entry("x.radiology", "Radiology");
+        let scenario =
+            extend(vec![], vec![radiology.clone()]).then([CatalogueEvent::Extended(vec![radiology.clone()])]);
+        let listed: Vec<_> = scenario.state().entries().collect();
+        assert_eq!(listed.len(), SERVICES.len() + 1);
+        assert_eq!((listed[0].id.as_str(), listed.last()), ("isim.analysis", Some(&radiology)));
+        assert!(listed.iter().all(|entry| scenario.state().has(&entry.id) && !entry.source.is_empty()));
+    }
+
+    #[test]
+    fn services_that_it_lacks_are_named() {
+        let services = ["x.unheard-of", "isim.forensics", "x.radiology"].map(|id| ServiceId::parse(id).unwrap());
+        let mut wrong = Violations::none();
+        Catalogue::default().require("services", &services, &mut wrong);
+        let says: Vec<_> = wrong.fields().iter().map(|violation| violation.says.as_str()).collect();
+        assert_eq!(
+            says,
+            ["has x.unheard-of, which is not in the catalogue", "has x.radiology, which is not in the catalogue"]
+        );
     }
 
     #[test]

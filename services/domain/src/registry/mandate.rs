@@ -8,7 +8,7 @@
 use crate::{
     calendar::months_after,
     check::Violations,
-    kernel::{Aggregate, AuthorityId, Corrupt, Received, SpocId, Timestamp, rejections},
+    kernel::{Aggregate, AuthorityId, Corrupt, HospitalId, MandateId, Received, SpocId, Timestamp, rejections},
     registry::events::{Authority, Mandate, MandateEvent},
 };
 
@@ -42,6 +42,14 @@ pub enum State {
 }
 
 impl State {
+    /// The mandate, once it is signed.
+    pub fn mandate(&self) -> Option<&Mandate> {
+        match self {
+            Self::Absent => None,
+            Self::Signed(mandate) | Self::Countersigned(mandate) | Self::Revoked { mandate, .. } => Some(mandate),
+        }
+    }
+
     /// The mandate, if it acts at `at`.
     pub fn acts(&self, at: Timestamp) -> Option<&Mandate> {
         match self {
@@ -63,12 +71,18 @@ pub enum Party {
 /// What may be asked of a mandate.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// The authority signs.
+    /// The authority signs; by its record its single point of contact is the one to countersign.
     Sign {
-        /// What it signs.
-        mandate: Mandate,
-        /// Its record.
+        /// The mandate's id.
+        id: MandateId,
+        /// For which hospital.
+        hospital: HospitalId,
+        /// The authority's record.
         authority: Authority,
+        /// First moment in force, once countersigned.
+        from: Timestamp,
+        /// First moment no longer in force.
+        until: Timestamp,
     },
     /// The single point of contact signs too.
     Countersign {
@@ -92,16 +106,11 @@ rejections! {
             "house rule: a mandate is signed for a stated time";
             "the mandate cannot stand: {violations}";
             "correct these fields and sign again; nothing was recorded";
-        /// It names another signer.
-        OtherAuthority(authority: AuthorityId) = Denied "MANDATE_OTHER_AUTHORITY";
-            "Art 14(3)";
-            "mandate.authority is not {authority}, who signs";
-            "have the authority sign that the mandate names";
-        /// It names another contact point.
-        OtherSpoc(authority: AuthorityId) = Invalid "MANDATE_OTHER_SPOC";
+        /// Nobody transmits for the signer.
+        NoSpoc(authority: AuthorityId) = Precondition "MANDATE_WITHOUT_SPOC";
             "Art 15(3)";
-            "mandate.spoc is not the single point of contact that transmits for {authority}";
-            "name that single point of contact; a user without one submits itself and needs no mandate";
+            "{authority} has no single point of contact that could countersign";
+            "submit the hospital's requests yourself: who needs nobody to transmit them needs no mandate";
         /// There is none.
         NotFound = NotFound "MANDATE_NOT_FOUND";
             "house rule: a mandate begins with the authority's signature";
@@ -145,7 +154,10 @@ impl Aggregate for Mandate {
 
     fn decide(state: &State, command: Command, received: &Received) -> Answer {
         match command {
-            Command::Sign { mandate, authority } => sign(state, mandate, &authority, received),
+            Command::Sign { id, hospital, authority: Authority { id: authority, spoc, .. }, from, until } => {
+                let spoc = spoc.ok_or_else(|| Rejection::NoSpoc(authority.clone()))?;
+                sign(state, Mandate { id, hospital, authority, spoc, from, until }, received)
+            }
             Command::Countersign { spoc } => countersign(state, &spoc, received),
             Command::Revoke { by, reason } => revoke(state, &by, reason),
         }
@@ -174,17 +186,11 @@ impl Aggregate for Mandate {
     }
 }
 
-fn sign(state: &State, mandate: Mandate, authority: &Authority, received: &Received) -> Answer {
-    if mandate.authority != authority.id {
-        return Err(Rejection::OtherAuthority(authority.id.clone()));
-    }
+fn sign(state: &State, mandate: Mandate, received: &Received) -> Answer {
     match state {
         State::Signed(known) | State::Countersigned(known) if *known == mandate => Ok(vec![]),
         State::Signed(_) | State::Countersigned(_) => Err(Rejection::AlreadySigned),
         State::Revoked { reason, .. } => Err(Rejection::Revoked(reason.clone())),
-        State::Absent if authority.spoc.as_ref() != Some(&mandate.spoc) => {
-            Err(Rejection::OtherSpoc(authority.id.clone()))
-        }
         State::Absent => {
             check(&mandate, received.at).or_refuse(Rejection::Fields)?;
             Ok(vec![MandateEvent::Signed(mandate)])
@@ -232,10 +238,10 @@ fn is_party(mandate: &Mandate, by: &Party) -> bool {
 fn check(mandate: &Mandate, now: Timestamp) -> Violations {
     let mut wrong = Violations::none();
     let (rule, from, until) = ("house rule: at most two years", mandate.from, mandate.until);
-    wrong.period("mandate.until", rule, from, until);
-    wrong.require(now < until, "mandate.until", rule, format_args!("is {until}, which is over"));
+    wrong.period("until", rule, from, until);
+    wrong.require(now < until, "until", rule, format_args!("is {until}, which is over"));
     let says = format_args!("is {until}, more than two years after {from}");
-    wrong.require(until <= months_after(from, MONTHS_MAX), "mandate.until", rule, says);
+    wrong.require(until <= months_after(from, MONTHS_MAX), "until", rule, says);
     wrong
 }
 
@@ -277,7 +283,11 @@ mod tests {
     }
 
     fn sign(mandate: Mandate) -> Command {
-        Command::Sign { mandate, authority: csirt("FR") }
+        sign_as(csirt("FR"), mandate)
+    }
+
+    fn sign_as(authority: Authority, Mandate { id, hospital, from, until, .. }: Mandate) -> Command {
+        Command::Sign { id, hospital, authority, from, until }
     }
 
     fn countersign(spoc: &str) -> Command {
@@ -338,12 +348,8 @@ mod tests {
 
     #[test]
     fn only_those_named_sign_and_revoke() {
-        let other = Command::Sign { mandate: mandate(), authority: csirt("BE") };
-        ask([], other, NOW).refused(Rejection::OtherAuthority(csirt("BE").id));
-        ask([], sign(Mandate { spoc: id!(SpocId, "be-spoc"), ..mandate() }), NOW)
-            .refused(Rejection::OtherSpoc(csirt("FR").id));
-        let union = Command::Sign { mandate: Mandate { authority: cert_eu().id, ..mandate() }, authority: cert_eu() };
-        ask([], union, NOW).refused(Rejection::OtherSpoc(cert_eu().id));
+        ask([], sign_as(cert_eu(), mandate()), NOW).refused(Rejection::NoSpoc(cert_eu().id));
+        ask([signed()], sign_as(csirt("BE"), mandate()), NOW).refused(Rejection::AlreadySigned);
         ask([signed()], countersign("be-spoc"), NOW).refused(Rejection::NotTheSpoc(mandate().spoc));
         for history in [vec![signed()], vec![signed(), revoked()]] {
             ask(history, revoke(Party::Authority(csirt("BE").id)), NOW).refused(Rejection::NotAParty);

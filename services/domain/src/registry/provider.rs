@@ -14,6 +14,7 @@ use crate::{
     check::Violations,
     kernel::{Aggregate, Corrupt, PrincipalId, Received, Timestamp, rejections},
     registry::{
+        catalogue::Catalogue,
         events::{Provider, ProviderEvent},
         terms,
     },
@@ -63,7 +64,12 @@ pub enum Standing {
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Take it into the Reserve, or replace its terms.
-    Enrol(Provider),
+    Enrol {
+        /// Its terms.
+        terms: Provider,
+        /// The services that can be asked for now.
+        catalogue: Catalogue,
+    },
     /// Ask that it be suspended.
     ProposeSuspension {
         /// Why.
@@ -135,7 +141,7 @@ impl Aggregate for Provider {
     fn decide(state: &Option<Enrolment>, command: Command, received: &Received) -> Answer {
         let standing = || state.as_ref().map(|enrolment| &enrolment.standing).ok_or(Rejection::NotEnrolled);
         match command {
-            Command::Enrol(terms) => enrol(state.as_ref(), terms),
+            Command::Enrol { terms, catalogue } => enrol(state.as_ref(), terms, &catalogue),
             Command::ProposeSuspension { reason } => propose(standing()?, reason, received),
             Command::ApproveSuspension => approve(standing()?, received),
             Command::Reinstate { reason } => reinstate(standing()?, reason),
@@ -159,7 +165,28 @@ impl Aggregate for Provider {
     }
 }
 
+/// A suspension that one person asked for and that another may approve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proposal<'a> {
+    /// Why.
+    pub reason: &'a str,
+    /// Who asks.
+    pub by: &'a PrincipalId,
+    /// First moment at which it no longer stands.
+    pub lapses_at: Timestamp,
+}
+
 impl Standing {
+    /// The proposal that stands at `at`, if one does.
+    pub fn proposal(&self, at: Timestamp) -> Option<Proposal<'_>> {
+        match self {
+            Self::Proposed { reason, by, lapses_at } if at < *lapses_at => {
+                Some(Proposal { reason, by, lapses_at: *lapses_at })
+            }
+            Self::Trusted { .. } | Self::Proposed { .. } | Self::Suspended { .. } => None,
+        }
+    }
+
     /// The standing that an event leads to, if it may come at all.
     fn after(&self, event: &ProviderEvent) -> Option<Self> {
         let suspended = matches!(self, Self::Suspended { .. });
@@ -181,8 +208,8 @@ impl Standing {
     }
 }
 
-fn enrol(state: Option<&Enrolment>, terms: Provider) -> Answer {
-    terms::check(&terms).or_refuse(Rejection::Terms)?;
+fn enrol(state: Option<&Enrolment>, terms: Provider, catalogue: &Catalogue) -> Answer {
+    terms::check(&terms, catalogue).or_refuse(Rejection::Terms)?;
     match state {
         None => Ok(vec![ProviderEvent::Enrolled(terms)]),
         Some(known) if known.terms == terms => Ok(vec![]),
@@ -192,14 +219,11 @@ fn enrol(state: Option<&Enrolment>, terms: Provider) -> Answer {
 
 fn propose(standing: &Standing, reason: String, received: &Received) -> Answer {
     said(&reason)?;
+    if let Some(Proposal { reason: known, by, lapses_at }) = standing.proposal(received.at) {
+        let same = known == reason && *by == received.by.principal;
+        return if same { Ok(vec![]) } else { Err(Rejection::AlreadyProposed(by.clone(), lapses_at)) };
+    }
     match standing {
-        Standing::Proposed { reason: known, by, lapses_at } if received.at < *lapses_at => {
-            if *known == reason && *by == received.by.principal {
-                Ok(vec![])
-            } else {
-                Err(Rejection::AlreadyProposed(by.clone(), *lapses_at))
-            }
-        }
         Standing::Trusted { .. } | Standing::Proposed { .. } => Ok(vec![ProviderEvent::SuspensionProposed {
             reason,
             by: received.by.principal.clone(),
@@ -211,17 +235,14 @@ fn propose(standing: &Standing, reason: String, received: &Received) -> Answer {
 
 fn approve(standing: &Standing, received: &Received) -> Answer {
     let approver = &received.by.principal;
-    match standing {
-        Standing::Proposed { reason, by, lapses_at } if received.at < *lapses_at => {
-            if by == approver {
-                return Err(Rejection::SamePerson(by.clone()));
-            }
-            Ok(vec![ProviderEvent::Suspended {
-                reason: reason.clone(),
-                proposed_by: by.clone(),
-                approved_by: approver.clone(),
-            }])
+    if let Some(Proposal { reason, by, .. }) = standing.proposal(received.at) {
+        if by == approver {
+            return Err(Rejection::SamePerson(by.clone()));
         }
+        let (reason, proposed_by, approved_by) = (reason.to_owned(), by.clone(), approver.clone());
+        return Ok(vec![ProviderEvent::Suspended { reason, proposed_by, approved_by }]);
+    }
+    match standing {
         Standing::Trusted { .. } | Standing::Proposed { .. } => Err(Rejection::NoProposal),
         Standing::Suspended { approved_by, .. } if approved_by == approver => Ok(vec![]),
         Standing::Suspended { reason, .. } => Err(Rejection::AlreadySuspended(reason.clone())),
@@ -254,6 +275,10 @@ mod tests {
 
     const NOW: &str = "2026-02-10T07:00:00Z";
     const LAPSES: &str = "2026-02-17T07:00:00Z";
+
+    fn enrol(terms: Provider) -> Command {
+        Command::Enrol { terms, catalogue: Catalogue::default() }
+    }
 
     fn enrolled() -> ProviderEvent {
         ProviderEvent::Enrolled(terms())
@@ -296,15 +321,15 @@ mod tests {
     #[test]
     fn terms_are_enrolled_replaced_as_a_whole_and_the_same_again_is_nothing_new() {
         let larger = Provider { health_references: 12, ..terms() };
-        ask([], Command::Enrol(terms()), "operator-1", NOW).then([enrolled()]);
-        ask([enrolled()], Command::Enrol(terms()), "operator-1", NOW).then_nothing();
-        ask([enrolled()], Command::Enrol(larger.clone()), "operator-1", NOW).then([ProviderEvent::Amended(larger)]);
+        ask([], enrol(terms()), "operator-1", NOW).then([enrolled()]);
+        ask([enrolled()], enrol(terms()), "operator-1", NOW).then_nothing();
+        ask([enrolled()], enrol(larger.clone()), "operator-1", NOW).then([ProviderEvent::Amended(larger)]);
     }
 
     #[test]
     fn new_terms_lift_no_suspension() {
         let larger = Provider { health_references: 12, ..terms() };
-        let scenario = ask([enrolled(), proposed(), suspended()], Command::Enrol(larger), "operator-1", NOW);
+        let scenario = ask([enrolled(), proposed(), suspended()], enrol(larger), "operator-1", NOW);
         let scenario = scenario.then([ProviderEvent::Amended(Provider { health_references: 12, ..terms() })]);
         let standing = scenario.state().as_ref().map(|enrolment| &enrolment.standing);
         assert!(matches!(standing, Some(Standing::Suspended { .. })));

@@ -28,17 +28,17 @@ rejections! {
         /// The live realm was given an exercise's clock.
         LiveIsNoExercise = Invalid "LIVE_IS_NO_EXERCISE";
             "house rule D15: exercises never touch live";
-            "realm.clock is an exercise's, and `live` runs on system time";
+            "realm.exercise is set, and `live` runs on system time";
             "give the exercise a name of its own";
         /// An exercise was given the system's clock.
         ExerciseNeedsClock(realm: RealmId) = Invalid "EXERCISE_NEEDS_CLOCK";
             "house rule D15: exercises never touch live";
-            "realm.clock is the system's, and only `live` runs on it; {realm} is an exercise";
+            "realm.exercise is missing, and only `live` runs on system time; {realm} is an exercise";
             "say when the exercise starts and how fast it runs";
         /// Time would stand still.
         StandsStill = Invalid "CLOCK_STANDS_STILL";
             "house rule: exercise speed is at least 1";
-            "realm.clock.speed is 0, so that no deadline would ever come";
+            "realm.exercise.speed is 0, so that no deadline would ever come";
             "give a speed of 1 or more";
         /// It runs on another clock.
         AlreadyOpen(realm: RealmId) = AlreadyExists "REALM_ALREADY_OPEN";

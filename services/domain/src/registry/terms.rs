@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     check::Violations,
-    registry::events::{Capacity, Contract, Provider},
+    registry::{
+        catalogue::Catalogue,
+        events::{Capacity, Contract, Provider},
+    },
 };
 
 /// The most teams of one contract.
@@ -14,14 +17,14 @@ pub const PERSON_DAYS_MAX: u32 = 100_000;
 /// The longest time to start that a contract may allow.
 pub const MOBILISATION_MAX: Duration = Duration::from_hours(30 * 24);
 
-/// Everything wrong with `terms`.
-pub fn check(terms: &Provider) -> Violations {
+/// Everything wrong with `terms`, by the catalogue in force.
+pub fn check(terms: &Provider, catalogue: &Catalogue) -> Violations {
     let mut wrong = Violations::none();
     wrong.named("provider.name", "Art 17", &terms.name);
     wrong.require(!terms.contracts.is_empty(), "provider.contracts", "Art 2(17)", "is empty: a contract admits it");
     wrong.entries("provider.contracts", terms.contracts.len());
-    for contract in &terms.contracts {
-        check_contract(contract, &mut wrong);
+    for (i, contract) in terms.contracts.iter().enumerate() {
+        check_contract(&format!("provider.contracts[{i}]"), contract, catalogue, &mut wrong);
     }
     check_contracts_together(&terms.contracts, &mut wrong);
     let says = "is empty: somebody must be able to talk to the people on the spot";
@@ -39,31 +42,26 @@ pub fn check(terms: &Provider) -> Violations {
     wrong
 }
 
-fn check_contract(contract: &Contract, wrong: &mut Violations) {
-    let at = format!("provider.contracts[{}]", contract.id);
+fn check_contract(at: &str, contract: &Contract, catalogue: &Catalogue, wrong: &mut Violations) {
     wrong.period(format_args!("{at}.until"), "Art 14(2)", contract.from, contract.until);
     let says = "is empty: a contract covers at least one";
     wrong.require(!contract.services.is_empty(), format_args!("{at}.services"), "Art 17(1)", says);
     wrong.require(!contract.member_states.is_empty(), format_args!("{at}.member_states"), "Art 17(1)(a)", says);
     wrong.entries(format_args!("{at}.services"), contract.services.len());
+    catalogue.require(format_args!("{at}.services"), &contract.services, wrong);
     let Capacity { teams, onsite_teams, person_days, pre_committed_days } = contract.capacity;
-    wrong.at_most(format_args!("{at}.capacity.teams"), teams, TEAMS_MAX);
-    wrong.at_most(format_args!("{at}.capacity.person_days"), person_days, PERSON_DAYS_MAX);
+    wrong.at_most(format_args!("{at}.teams"), teams, TEAMS_MAX);
+    wrong.at_most(format_args!("{at}.person_days"), person_days, PERSON_DAYS_MAX);
     let says = format_args!("is {onsite_teams}, more than the {teams} teams they are among");
-    wrong.require(onsite_teams <= teams, format_args!("{at}.capacity.onsite_teams"), "Art 14(2)", says);
+    wrong.require(onsite_teams <= teams, format_args!("{at}.onsite_teams"), "Art 14(2)", says);
     let says = format_args!("is {pre_committed_days}, more than the {person_days} person-days they are part of");
-    wrong.require(
-        pre_committed_days <= person_days,
-        format_args!("{at}.capacity.pre_committed_days"),
-        "Art 14(2)",
-        says,
-    );
+    wrong.require(pre_committed_days <= person_days, format_args!("{at}.pre_committed_days"), "Art 14(2)", says);
     let times = contract.mobilisation;
     for (name, time) in
-        [("remote", times.remote), ("onsite_home", times.onsite_home), ("onsite_abroad", times.onsite_abroad)]
+        [("remote_start", times.remote), ("onsite_home", times.onsite_home), ("onsite_abroad", times.onsite_abroad)]
     {
         let says = "is more than 30 days";
-        wrong.require(time <= MOBILISATION_MAX, format_args!("{at}.mobilisation.{name}"), "Art 17(2)(h)", says);
+        wrong.require(time <= MOBILISATION_MAX, format_args!("{at}.{name}"), "Art 17(2)(h)", says);
     }
 }
 
@@ -125,7 +123,7 @@ pub(super) mod tests {
     fn wrong(change: impl FnOnce(&mut Provider)) -> Vec<String> {
         let mut terms = terms();
         change(&mut terms);
-        check(&terms).fields().iter().map(|v| format!("{} {}", v.field, v.says)).collect()
+        check(&terms, &Catalogue::default()).fields().iter().map(|v| format!("{} {}", v.field, v.says)).collect()
     }
 
     #[test]
@@ -141,7 +139,7 @@ pub(super) mod tests {
         assert_eq!(wrong(|p| p.contracts.clear()), ["provider.contracts is empty: a contract admits it"]);
         assert_eq!(
             wrong(|p| p.contracts[1].until = p.contracts[1].from),
-            ["provider.contracts[y2025].until ends at 2025-01-01T00:00:00Z, not after it begins at \
+            ["provider.contracts[1].until ends at 2025-01-01T00:00:00Z, not after it begins at \
                  2025-01-01T00:00:00Z"]
         );
     }
@@ -151,20 +149,18 @@ pub(super) mod tests {
         let fields = |change: fn(&mut Contract)| {
             wrong(|p| change(&mut p.contracts[0]))
                 .iter()
-                .map(|line| line.split(' ').next().unwrap().replace("provider.contracts[y2026].", ""))
+                .map(|line| line.split(' ').next().unwrap().replace("provider.contracts[0].", ""))
                 .collect::<Vec<_>>()
         };
         assert_eq!(fields(|c| c.services.clear()), ["services"]);
+        assert_eq!(fields(|c| c.services.extend(services(&["x.unheard-of"]))), ["services"], "not in the catalogue");
         assert_eq!(fields(|c| c.member_states.clear()), ["member_states"]);
         assert!(fields(|c| c.member_states = BTreeSet::from([country("MD")])).is_empty());
-        assert_eq!(fields(|c| c.capacity.onsite_teams = 5), ["capacity.onsite_teams"]);
-        assert_eq!(fields(|c| c.capacity.pre_committed_days = 431), ["capacity.pre_committed_days"]);
-        assert_eq!(fields(|c| c.capacity.teams = TEAMS_MAX + 1), ["capacity.teams"]);
-        assert_eq!(fields(|c| c.capacity.person_days = PERSON_DAYS_MAX + 1), ["capacity.person_days"]);
-        assert_eq!(
-            fields(|c| c.mobilisation.onsite_abroad += Duration::from_millis(1)),
-            ["mobilisation.onsite_abroad"]
-        );
+        assert_eq!(fields(|c| c.capacity.onsite_teams = 5), ["onsite_teams"]);
+        assert_eq!(fields(|c| c.capacity.pre_committed_days = 431), ["pre_committed_days"]);
+        assert_eq!(fields(|c| c.capacity.teams = TEAMS_MAX + 1), ["teams"]);
+        assert_eq!(fields(|c| c.capacity.person_days = PERSON_DAYS_MAX + 1), ["person_days"]);
+        assert_eq!(fields(|c| c.mobilisation.onsite_abroad += Duration::from_millis(1)), ["onsite_abroad"]);
     }
 
     #[test]

@@ -83,9 +83,10 @@ impl Fields {
         millis.map(Timestamp::from_millis)
     }
 
-    /// A duration, which must not be negative.
+    /// A duration, which must not be negative, in whole milliseconds: as it will stand in the log.
     pub fn duration(&mut self, field: impl Display, duration: prost_types::Duration) -> Option<Duration> {
-        let read = Duration::try_from(duration).ok();
+        let read = Duration::try_from(duration).ok().and_then(|span| u64::try_from(span.as_millis()).ok());
+        let read = read.map(Duration::from_millis);
         if read.is_none() {
             self.wrong(field, "is negative or out of range");
         }
@@ -118,4 +119,17 @@ pub fn timestamp(at: Timestamp) -> prost_types::Timestamp {
 /// A duration on the wire; one that does not fit is the longest that does.
 pub fn duration(span: Duration) -> prost_types::Duration {
     prost_types::Duration::try_from(span).unwrap_or(prost_types::Duration { seconds: i64::MAX, nanos: 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_read_as_it_will_be_kept() {
+        let mut fields = Fields::default();
+        let read = fields.duration("duration", prost_types::Duration { seconds: 1, nanos: 2_999_999 });
+        assert_eq!(read, Some(Duration::from_millis(1_002)));
+        assert_eq!(fields.duration("duration", prost_types::Duration { seconds: 0, nanos: -1 }), None);
+    }
 }

@@ -13,12 +13,12 @@ use muster_runtime::status;
 use tonic::Status;
 
 /// The moment so many hours after submission, with a millisecond that must not get lost.
-pub(super) fn at(hours: i64) -> Timestamp {
+pub(crate) fn at(hours: i64) -> Timestamp {
     Timestamp::from_millis(1_573_884_000_001 + hours * 3_600_000)
 }
 
 /// What was read, or every wrong field with what is wrong, in the order of the fields' names.
-pub(super) fn told<T>(read: Result<T, Status>) -> Result<T, Vec<(String, String)>> {
+pub(crate) fn told<T>(read: Result<T, Status>) -> Result<T, Vec<(String, String)>> {
     read.map_err(|status| status::explain(&status).fields.into_iter().collect())
 }
 
@@ -27,7 +27,7 @@ fn each<T, E: Debug, C: FromIterator<T>>(parse: fn(&str) -> Result<T, E>, texts:
 }
 
 /// A university hospital without its records.
-pub(super) fn facts() -> Facts {
+pub(crate) fn facts() -> Facts {
     Facts {
         incident: "fr-2019-rouen".to_owned(),
         detected_at: at(-11),
@@ -73,7 +73,7 @@ pub(super) fn facts() -> Facts {
 }
 
 /// What a hospital declares that knows as little as can be.
-pub(super) fn nothing_known() -> Facts {
+pub(crate) fn nothing_known() -> Facts {
     Facts {
         nuts: vec![],
         languages: BTreeSet::new(),
@@ -102,7 +102,7 @@ fn services() -> BTreeSet<ServiceId> {
 }
 
 /// What is granted to it.
-pub(super) fn terms() -> Terms {
+pub(crate) fn terms() -> Terms {
     Terms {
         services: services(),
         remote_teams: 1,
@@ -113,7 +113,7 @@ pub(super) fn terms() -> Terms {
 }
 
 /// How its request came.
-pub(super) fn route() -> Route {
+pub(crate) fn route() -> Route {
     Route {
         authority: AuthorityId::parse("fr-csirt").unwrap(),
         kind: AuthorityKind::Csirt,

@@ -54,10 +54,11 @@ impl<A: Aggregate> Entity<A>
 where
     A::Event: TryFrom<Event> + Into<Event>,
 {
-    /// Takes the next record of the subject; one that is known already changes nothing.
-    pub fn take(&mut self, record: &Record) -> Result<(), Broken> {
+    /// With the next record of the subject; one that is known already changes nothing. An entity that cannot take a record is
+    /// gone: nobody may decide on half of one.
+    pub fn take(mut self, record: &Record) -> Result<Self, Broken> {
         if record.sequence <= self.sequence {
-            return Ok(());
+            return Ok(self);
         }
         let sequence = record.sequence;
         let frame = stored::decode(&record.bytes).map_err(|what| Broken::Undecodable { sequence, what })?;
@@ -80,7 +81,7 @@ where
         }
         self.hash = stored::hash(&record.bytes);
         self.sequence = sequence;
-        Ok(())
+        Ok(self)
     }
 
     /// Where the command was done, if it was, and the fingerprint it had.

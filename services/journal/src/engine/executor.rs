@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::{Broken, Done, Meta, Now, Undone, entity::Entity};
 use crate::{
     append::{Appended, Lost, append_surely},
+    local::lock,
     port::{Journal, ReadError, Record, Subject},
     stored::{self, Position},
 };
@@ -25,7 +26,7 @@ use crate::{
 const ATTEMPTS_MAX: u32 = 64;
 /// How long an append may stay without an answer before the caller is told so.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Entities kept in memory per process.
+/// Entities kept in memory per executor.
 const KEPT_MAX: usize = 10_000;
 
 /// What an execution needs done.
@@ -103,7 +104,7 @@ where
     /// The next step.
     pub fn step(&mut self, told: Told, now: Timestamp) -> Next {
         match told {
-            Told::Loaded(Ok(records)) => match records.iter().try_for_each(|record| self.entity.take(record)) {
+            Told::Loaded(Ok(records)) => match self.take(&records) {
                 Ok(()) => {
                     self.fresh = true;
                     self.decide(now)
@@ -121,6 +122,13 @@ where
             Told::Appended(Err(Lost::TooLarge { bytes_max, .. })) => Next::Answer(Err(Undone::TooLarge { bytes_max })),
             Told::Appended(Err(Lost::Unreadable(broken))) => Next::Answer(Err(Broken::Read(broken).into())),
         }
+    }
+
+    /// After a break nothing is known: what was folded of the record goes too.
+    fn take(&mut self, records: &[Record]) -> Result<(), Broken> {
+        let known = std::mem::take(&mut self.entity);
+        self.entity = records.iter().try_fold(known, Entity::take)?;
+        Ok(())
     }
 
     fn load(&self) -> Next {
@@ -156,7 +164,7 @@ where
         let bytes = self.in_flight.take().unwrap_or_default();
         let record = Record { sequence, subject: self.subject.clone(), frame: self.id, bytes };
         let done = Done { position: Position { sequence, index: 0 }, news: true };
-        Next::Answer(self.entity.take(&record).map(|()| done).map_err(Undone::from))
+        Next::Answer(self.take(&[record]).map(|()| done).map_err(Undone::from))
     }
 }
 
@@ -165,7 +173,39 @@ pub struct Executor<A: Aggregate> {
     journal: Arc<dyn Journal>,
     now: Now,
     new_id: fn() -> Uuid,
-    known: Mutex<BTreeMap<Subject, Entity<A>>>,
+    known: Mutex<Known<A>>,
+}
+
+/// The entities met lately, half as many at most as may be kept, and those met before them: what nobody asks for any more is
+/// forgotten first.
+struct Known<A: Aggregate> {
+    lately: BTreeMap<Subject, Entity<A>>,
+    before: BTreeMap<Subject, Entity<A>>,
+}
+
+impl<A: Aggregate> Known<A> {
+    fn get(&mut self, subject: &Subject) -> Option<Entity<A>> {
+        if let Some(entity) = self.before.remove(subject) {
+            self.insert(subject, entity);
+        }
+        self.lately.get(subject).cloned()
+    }
+
+    /// Keeps an entity, unless a newer one is known; one without a record is worth nothing.
+    fn keep(&mut self, subject: &Subject, entity: Entity<A>) {
+        let known = self.lately.get(subject).or_else(|| self.before.get(subject));
+        if entity.sequence > known.map_or(0, |known| known.sequence) {
+            self.before.remove(subject);
+            self.insert(subject, entity);
+        }
+    }
+
+    fn insert(&mut self, subject: &Subject, entity: Entity<A>) {
+        if self.lately.len() >= KEPT_MAX / 2 && !self.lately.contains_key(subject) {
+            self.before = std::mem::take(&mut self.lately);
+        }
+        self.lately.insert(subject.clone(), entity);
+    }
 }
 
 impl<A: Aggregate> Executor<A>
@@ -176,12 +216,13 @@ where
 {
     /// An executor that knows nothing yet; `new_id` gives a fresh random id.
     pub fn new(journal: Arc<dyn Journal>, now: Now, new_id: fn() -> Uuid) -> Self {
-        Self { journal, now, new_id, known: Mutex::new(BTreeMap::new()) }
+        let known = Known { lately: BTreeMap::new(), before: BTreeMap::new() };
+        Self { journal, now, new_id, known: Mutex::new(known) }
     }
 
     /// Answers a command.
     pub async fn execute(&self, subject: &Subject, command: A::Command, meta: Meta) -> Result<Done, Undone> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(subject).cloned();
+        let known = lock(&self.known).get(subject);
         let mut execution = Execution::<A>::new(subject.clone(), command, meta, known, (self.new_id)());
         let mut next = execution.start((self.now)());
         let answer = loop {
@@ -193,20 +234,20 @@ where
                 Next::Answer(answer) => break answer,
             }
         };
-        self.keep(subject, execution.into_entity());
+        lock(&self.known).keep(subject, execution.into_entity());
         answer
     }
 
     /// The aggregate's newest state.
     pub async fn read(&self, subject: &Subject) -> Result<Entity<A>, Undone> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(subject).cloned();
-        let mut entity = known.unwrap_or_default();
-        let records = self.journal.load(subject, entity.sequence).await.map_err(|error| match error {
+        let known = lock(&self.known).get(subject);
+        let known = known.unwrap_or_default();
+        let records = self.journal.load(subject, known.sequence).await.map_err(|error| match error {
             ReadError::Unavailable(why) => Undone::Unavailable(why),
             ReadError::Gap { .. } | ReadError::Corrupt { .. } => Undone::Broken(Broken::Read(error)),
         })?;
-        records.iter().try_for_each(|record| entity.take(record))?;
-        self.keep(subject, entity.clone());
+        let entity = records.iter().try_fold(known, Entity::take)?;
+        lock(&self.known).keep(subject, entity.clone());
         Ok(entity)
     }
 
@@ -215,19 +256,6 @@ where
             Ask::Load { after } => Told::Loaded(self.journal.load(subject, after).await),
             Ask::Append { expected, frame, bytes } => {
                 Told::Appended(append_surely(self.journal.as_ref(), subject, expected, frame, bytes, PATIENCE).await)
-            }
-        }
-    }
-
-    fn keep(&self, subject: &Subject, entity: Entity<A>) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= KEPT_MAX && !known.contains_key(subject) {
-            known.pop_first();
-        }
-        match known.get(subject) {
-            Some(newer) if newer.sequence > entity.sequence => {}
-            Some(_) | None => {
-                known.insert(subject.clone(), entity);
             }
         }
     }

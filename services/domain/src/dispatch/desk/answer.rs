@@ -2,9 +2,10 @@
 
 use super::{Command, Desk, Engagement, Offer, OfferState, Rejection, Standing};
 use crate::{
+    check::Violations,
     dispatch::{
         admissibility::{Question, admissible, contract_at},
-        events::{DeskEvent, ReleaseReason, RescindReason, Stage},
+        events::{DeclineReason, DeskEvent, ReleaseReason, RescindReason, Stage},
         matching::Slots,
         packages::{Reserve, cut},
     },
@@ -42,6 +43,10 @@ impl Desk {
                     return Ok(vec![]);
                 }
                 self.open_offer(&offer, &by, at)?;
+                if reason == DeclineReason::Other {
+                    said(&note)?;
+                }
+                bounded(&note)?;
                 Ok(vec![DeskEvent::Declined { offer, reason, note }])
             }
             Command::Rescind { offer, note } => self.rescind(offer, note, at),
@@ -63,12 +68,12 @@ impl Desk {
             }
             Command::Fail { offer, by, note, days_used } => {
                 days_in_range(&offer, self.running(&offer, Some(&by))?, days_used)?;
-                not_blank(&note)?;
+                said(&note)?;
                 Ok(vec![DeskEvent::Released { offer, reason: ReleaseReason::Failed, note, days_used }])
             }
             Command::Release { offer, note } => {
                 let days_used = self.running(&offer, None)?.days_used;
-                not_blank(&note)?;
+                said(&note)?;
                 Ok(vec![DeskEvent::Released { offer, reason: ReleaseReason::Officer, note, days_used }])
             }
             Command::Extend { offer, ends_at, person_days } => self.extend(offer, ends_at, person_days, at),
@@ -300,12 +305,12 @@ impl Desk {
         }
         let by = offer.provider.clone();
         self.open_offer(&id, &by, at)?;
-        not_blank(&note)?;
+        said(&note)?;
         Ok(vec![DeskEvent::Rescinded { offer: id, reason: RescindReason::Officer, note }])
     }
 
     fn reopen(&self, package: PackageId, note: String) -> Answer {
-        not_blank(&note)?;
+        said(&note)?;
         match self.standing(&package)? {
             Standing::Waiting { .. } => Ok(vec![DeskEvent::Reopened { package, note }]),
             Standing::Offered(_)
@@ -317,7 +322,7 @@ impl Desk {
     }
 
     fn give_up(&self, package: PackageId, note: String) -> Answer {
-        not_blank(&note)?;
+        said(&note)?;
         match self.standing(&package)? {
             Standing::Waiting { .. } => Ok(vec![DeskEvent::GivenUp { package, note }]),
             Standing::GivenUp => Ok(vec![]),
@@ -383,8 +388,16 @@ fn taken_back(offer: OfferId, reason: RescindReason) -> DeskEvent {
     DeskEvent::Rescinded { offer, reason, note: String::new() }
 }
 
-fn not_blank(note: &str) -> Result<(), Rejection> {
-    if note.trim().is_empty() { Err(Rejection::NoteBlank) } else { Ok(()) }
+/// A reason in words that must be there.
+fn said(note: &str) -> Result<(), Rejection> {
+    if note.trim().is_empty() { Err(Rejection::NoteBlank) } else { bounded(note) }
+}
+
+/// Words that may stand in the log.
+fn bounded(note: &str) -> Result<(), Rejection> {
+    let mut violations = Violations::none();
+    violations.note("note", note);
+    violations.or_refuse(Rejection::NoteInvalid)
 }
 
 fn days_in_range(offer: &OfferId, engagement: &Engagement, days_used: u32) -> Result<(), Rejection> {

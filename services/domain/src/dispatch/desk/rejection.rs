@@ -1,6 +1,9 @@
 //! Why the desk refuses, in words.
 
-use crate::kernel::{Corrupt, OfferId, PackageId, Timestamp, rejections};
+use crate::{
+    check::Violations,
+    kernel::{Corrupt, OfferId, PackageId, Timestamp, rejections},
+};
 
 rejections! {
     /// Why the desk refuses a command.
@@ -85,6 +88,11 @@ rejections! {
             "house rule: every act of an officer has its reason on record";
             "note: a reason in words is needed";
             "say why";
+        /// The reason in words may not stand in the log.
+        NoteInvalid(violations: Violations) = Invalid[violations] "NOTE_INVALID";
+            "house rule: bounded input";
+            "{violations}";
+            "say why in a few words; a document stays outside muster";
         /// The history is impossible.
         Corrupt(corrupt: Corrupt) = Broken "CORRUPT";
             "invariant D11";

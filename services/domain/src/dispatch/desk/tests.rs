@@ -9,7 +9,7 @@ use crate::{
     codes::{Language, ServiceId, Tlp},
     dispatch::events::{RescindReason, Rule, Standing as Verdict},
     intake::events::Entity,
-    kernel::{Actor, HospitalId, PrincipalId, Role},
+    kernel::{Actor, HospitalId, PrincipalId, Refusal, Role},
     registry::events::{Annex, Capacity, Category, Certificate, Contract, Mobilisation, Size},
 };
 
@@ -325,6 +325,43 @@ fn stages_go_one_way() {
     assert_eq!(desk.handle(stage(Stage::OnTask), &received(1)), Ok(vec![]));
     assert_eq!(desk.handle(stage(Stage::Mobilising), &received(1)), Err(Rejection::StageOrder(offer(1))));
     assert_eq!(desk.handle(stage(Stage::Completed), &received(1)), Err(Rejection::StageOrder(offer(1))));
+}
+
+#[test]
+fn a_note_is_there_where_it_must_be_and_is_never_too_long() {
+    let mut desk = desk(vec![Command::TakeProvider(provider("a", 1)), grant("r1", 3, 1, 0)]);
+    let decline = |reason, note: &str| Command::Decline { offer: offer(1), by: by("a"), reason, note: note.to_owned() };
+    let rescind = |note: &str| Command::Rescind { offer: offer(1), note: note.to_owned() };
+    let long = "x".repeat(crate::check::NOTE_CHARS_MAX + 1);
+    let answers = [
+        decline(DeclineReason::Other, " "),
+        rescind(" "),
+        decline(DeclineReason::Time, &long),
+        decline(DeclineReason::Other, &long),
+        rescind(&long),
+    ];
+    let reasons = answers.map(|command| Refusal::from(desk.handle(command, &received(1)).unwrap_err()).reason);
+    assert_eq!(reasons, ["NOTE_BLANK", "NOTE_BLANK", "NOTE_INVALID", "NOTE_INVALID", "NOTE_INVALID"]);
+    assert!(desk.handle(decline(DeclineReason::Time, ""), &received(1)).is_ok(), "a reason of the list is enough");
+}
+
+#[test]
+fn offers_and_engagements_stand_in_one_word_each() {
+    let mut desk = desk(vec![Command::TakeProvider(provider("a", 2)), grant("r1", 3, 1, 0), grant("r2", 3, 1, 0)]);
+    let mut words = |command| {
+        desk.handle(command, &received(1)).unwrap();
+        let told = &desk.offers[&offer(1)];
+        (told.status().as_str(), told.stage().map(|stage| stage.as_str()))
+    };
+    let on_task = Command::ReachStage { offer: offer(1), by: by("a"), stage: Stage::OnTask };
+    let release = Command::Release { offer: offer(1), note: "asked by phone".to_owned() };
+    assert_eq!(words(Command::Wake), ("pending", None));
+    assert_eq!(words(Command::See { offer: offer(1), by: by("a") }), ("seen", None));
+    assert_eq!(words(accept(1, "a")), ("accepted", Some("mobilising")));
+    assert_eq!(words(on_task), ("accepted", Some("on-task")));
+    assert_eq!(words(release), ("accepted", Some("released")));
+    desk.handle(decline(2, "a"), &received(2)).unwrap();
+    assert_eq!((desk.offers[&offer(2)].status(), desk.offers[&offer(2)].stage()), (OfferStatus::Declined, None));
 }
 
 #[test]

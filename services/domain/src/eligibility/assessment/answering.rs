@@ -8,10 +8,16 @@ use crate::{
         terms::{mismatches, requested, within_cap},
     },
     kernel::{Received, Role, Timestamp},
+    registry::events::{AuthorityKind, CouncilAct},
 };
 
-/// A person answers.
-pub(super) fn decide(state: &State, mut decision: Decision, received: &Received) -> Result<Vec<Event>, Rejection> {
+/// A person answers. `council_act` is the one in force now for a third country.
+pub(super) fn decide(
+    state: &State,
+    mut decision: Decision,
+    council_act: Option<&CouncilAct>,
+    received: &Received,
+) -> Result<Vec<Event>, Rejection> {
     let (assessment, decided) = state.acting()?;
     entitled(received, assessment)?;
     if decision.outcome == Outcome::Granted {
@@ -34,7 +40,8 @@ pub(super) fn decide(state: &State, mut decision: Decision, received: &Received)
     if refused || !decision.reason.is_empty() {
         in_words(&decision.reason)?;
     }
-    fits(assessment, &decision, received.at)?;
+    fits(assessment, &decision)?;
+    has_access(assessment, &decision, council_act, received.at)?;
     Ok(answered(assessment, decision, received.at))
 }
 
@@ -94,17 +101,27 @@ fn said_again(decided: &Decision, same: bool) -> Result<Vec<Event>, Rejection> {
     if same { Ok(vec![]) } else { Err(Rejection::AlreadyDecided { outcome: decided.outcome }) }
 }
 
-/// Whether terms and cuts fit the outcome, the request, and the Council act of a third country.
-fn fits(assessment: &Assessment, decision: &Decision, at: Timestamp) -> Result<(), Rejection> {
+/// Whether terms and cuts fit the outcome and the request.
+fn fits(assessment: &Assessment, decision: &Decision) -> Result<(), Rejection> {
     let Decision { outcome, terms, cuts, .. } = decision;
     let wrong = mismatches(&assessment.requested(), *outcome, terms.as_ref(), cuts);
-    if !wrong.is_empty() {
-        return Err(Rejection::TermsDoNotFit(wrong));
-    }
-    let (Some(act), Some(terms)) = (&assessment.submission.council_act, terms) else { return Ok(()) };
-    if at >= act.until {
-        return Err(Rejection::CouncilActEnded { reference: act.reference.clone(), until: act.until });
-    }
+    if wrong.is_empty() { Ok(()) } else { Err(Rejection::TermsDoNotFit(wrong)) }
+}
+
+/// Whether what is granted to a third country is open to it now, whatever was open when it asked: an act may end or be
+/// repealed any day, and another may follow with another cap (Art 19(4), 19(10)).
+fn has_access(
+    assessment: &Assessment,
+    decision: &Decision,
+    council_act: Option<&CouncilAct>,
+    at: Timestamp,
+) -> Result<(), Rejection> {
+    let (AuthorityKind::ThirdCountry, Some(terms)) = (assessment.submission.route.kind, &decision.terms) else {
+        return Ok(());
+    };
+    let country = assessment.submission.facts.country;
+    let in_force = council_act.filter(|act| act.country == country && act.from <= at && at < act.until);
+    let act = in_force.ok_or(Rejection::CouncilActEnded { country })?;
     match act.days_max {
         Some(days) if !within_cap(terms.duration, days) => {
             Err(Rejection::OverCouncilActCap { reference: act.reference.clone(), days })
@@ -158,12 +175,12 @@ mod tests {
         eligibility::{
             assessment::{Assessment, Command, Decision, Rejection, State, Submission},
             events::{AssessmentEvent as Event, Cut, Finding, Gate, Level, Outcome, Policy},
-            scenarios::{assessed, at, moldova, no_measures, received, rouen, umcg, union_entity},
+            scenarios::{assessed, at, country, moldova, no_measures, received, rouen, umcg, union_entity},
             terms::requested,
         },
         intake::events::{Emergency, Facts, Spillover},
         kernel::{Aggregate, Refusal, Role},
-        registry::events::Annex,
+        registry::events::{Annex, CouncilAct},
     };
 
     fn decision(outcome: Outcome, case: &Submission) -> Decision {
@@ -178,7 +195,8 @@ mod tests {
         Decision { outcome, terms, cuts, reason, .. }: Decision,
     ) -> Result<Vec<Event>, Rejection> {
         let received = received(case.answered_by(), "anna", case.submitted_at.plus(Duration::from_hours(1)));
-        Assessment::decide(&assessed(case), Command::Decide { outcome, terms, cuts, reason }, &received)
+        let council_act = case.council_act.clone();
+        Assessment::decide(&assessed(case), Command::Decide { outcome, terms, cuts, reason, council_act }, &received)
     }
 
     fn by_policy(case: &Submission, policy: &Policy) -> Result<Vec<Event>, Rejection> {
@@ -220,12 +238,19 @@ mod tests {
     #[test]
     fn a_refusal_says_why() {
         let case = rouen();
-        for (reason, expected) in [
-            (String::new(), Rejection::ReasonMissing),
-            (" \n".to_owned(), Rejection::ReasonMissing),
-            ("é".repeat(2_001), Rejection::ReasonTooLong),
-        ] {
+        for (reason, expected) in
+            [(String::new(), Rejection::ReasonMissing), (" \n".to_owned(), Rejection::ReasonMissing)]
+        {
             assert_eq!(answer(&case, Decision { reason, ..decision(Outcome::Refused, &case) }), Err(expected));
+        }
+        for (reason, says) in [
+            ("é".repeat(2_001), "has 2001 characters, more than 2000"),
+            ("see the annex, SECRET UE".to_owned(), "is marked SECRET UE: send a pointer, not the content"),
+        ] {
+            let refusal =
+                Refusal::from(answer(&case, Decision { reason, ..decision(Outcome::Refused, &case) }).unwrap_err());
+            let fields: Vec<_> = refusal.fields.iter().map(|v| (v.field.as_str(), v.says.as_str())).collect();
+            assert_eq!((refusal.reason, fields), ("REASON_UNFIT", vec![("reason", says)]));
         }
         let longest = Decision { reason: "é".repeat(2_000), ..decision(Outcome::Refused, &case) };
         assert!(answer(&case, longest).is_ok());
@@ -258,14 +283,27 @@ mod tests {
     #[test]
     fn a_third_country_gets_support_only_while_its_act_is_in_force_and_within_its_cap() {
         let case = moldova();
-        let granted = |moment: &str| {
-            let Decision { outcome, terms, cuts, reason, .. } = decision(Outcome::Granted, &case);
+        let act = case.council_act.clone().unwrap();
+        let answered = |outcome, moment: &str, council_act: Option<CouncilAct>| {
+            let Decision { outcome, terms, cuts, reason, .. } = decision(outcome, &case);
             let received = received(Role::Commission, "carla", at(moment));
-            Assessment::decide(&assessed(&case), Command::Decide { outcome, terms, cuts, reason }, &received)
+            let command = Command::Decide { outcome, terms, cuts, reason, council_act };
+            Assessment::decide(&assessed(&case), command, &received)
         };
-        assert!(granted("2026-07-17T23:59:59.999Z").is_ok());
-        let ended = granted("2026-07-18T00:00:00Z").unwrap_err();
-        assert_eq!(Refusal::from(ended).reason, "COUNCIL_ACT_ENDED");
+        let granted = |moment, act| answered(Outcome::Granted, moment, act);
+        let (last, after) = ("2026-07-17T23:59:59.999Z", "2026-07-18T00:00:00Z");
+        assert!(granted(last, Some(act.clone())).is_ok());
+        let next =
+            CouncilAct { reference: "next".to_owned(), from: act.until, until: at("2027-07-18T00:00:00Z"), ..act };
+        assert!(granted(after, Some(next.clone())).is_ok(), "a renewal goes on where the act ended");
+        let elsewhere = CouncilAct { country: country("UA"), ..next.clone() };
+        for (moment, act) in
+            [(after, case.council_act.clone()), (last, Some(next)), (last, None), (after, Some(elsewhere))]
+        {
+            let ended = Refusal::from(granted(moment, act.clone()).unwrap_err());
+            assert_eq!((ended.reason, ended.rule), ("COUNCIL_ACT_ENDED", "Art 19(4)"), "{moment} {act:?}");
+        }
+        assert!(answered(Outcome::Refused, last, None).is_ok(), "to refuse takes no act");
 
         let mut long = moldova();
         long.facts.needs.duration = Some(Duration::from_hours(76 * 24));
@@ -289,7 +327,7 @@ mod tests {
         let officer = received(Role::Officer, "anna", case.submitted_at);
         for command in [found, {
             let Decision { outcome, terms, cuts, reason, .. } = decision(Outcome::Granted, &case);
-            Command::Decide { outcome, terms, cuts, reason }
+            Command::Decide { outcome, terms, cuts, reason, council_act: None }
         }] {
             for event in Assessment::decide(&state, command, &officer).unwrap() {
                 if let Event::Decided { case: told, key, .. } = &event {

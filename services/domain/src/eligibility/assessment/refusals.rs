@@ -1,7 +1,8 @@
 //! Why an assessment's command may be refused, and what to do instead.
 
-use super::{REASON_CHARS_MAX, overriding::PROPOSAL_STANDS};
+use super::overriding::PROPOSAL_STANDS;
 use crate::{
+    codes::Country,
     eligibility::{
         events::{GateResult, Outcome},
         terms::{sentences, span},
@@ -37,12 +38,10 @@ pub enum Rejection {
     GateFailed(Vec<GateResult>),
     /// The terms or cuts do not fit the request or the outcome.
     TermsDoNotFit(Vec<FieldViolation>),
-    /// The Council act ended before the decision.
+    /// No Council act opens the Reserve to the third country any more.
     CouncilActEnded {
-        /// Which act.
-        reference: String,
-        /// When it ended.
-        until: Timestamp,
+        /// Which country.
+        country: Country,
     },
     /// The Council act allows fewer days of support.
     OverCouncilActCap {
@@ -60,8 +59,8 @@ pub enum Rejection {
     },
     /// A reason is needed.
     ReasonMissing,
-    /// The reason is too long.
-    ReasonTooLong,
+    /// The reason is too long, or not fit to be kept.
+    ReasonUnfit(Vec<FieldViolation>),
     /// A band is not 0 to 4.
     BandOutOfRange,
     /// These bands are not proposed, or no longer.
@@ -79,7 +78,11 @@ impl From<Rejection> for Refusal {
     fn from(rejection: Rejection) -> Self {
         let (reason, kind, rule) = rejection.class();
         let (says, way_out) = rejection.words();
-        let fields = if let Rejection::TermsDoNotFit(wrong) = rejection { wrong } else { vec![] };
+        let fields = if let Rejection::TermsDoNotFit(wrong) | Rejection::ReasonUnfit(wrong) = rejection {
+            wrong
+        } else {
+            vec![]
+        };
         Self { reason, kind, rule, says, way_out, fields }
     }
 }
@@ -104,7 +107,7 @@ impl Rejection {
             Self::PolicyDoesNotDecide => ("POLICY_DOES_NOT_DECIDE", Precondition, "Art 16(1)"),
             Self::FindingSaysNothing { .. } => ("FINDING_SAYS_NOTHING", Invalid, "Art 16(3)"),
             Self::ReasonMissing => ("REASON_MISSING", Invalid, "house rule: reasons stand beside decisions"),
-            Self::ReasonTooLong => ("REASON_TOO_LONG", Invalid, "house rule: texts are bounded"),
+            Self::ReasonUnfit(_) => ("REASON_UNFIT", Invalid, "house rule: reasons stand beside decisions"),
             Self::BandOutOfRange => ("BAND_OUT_OF_RANGE", Invalid, "house rule: bands are 0 to 4"),
             Self::NoProposal => ("NO_PROPOSAL", Precondition, "house rule D12: two persons"),
             Self::SamePerson => ("SAME_PERSON", Denied, "house rule D12: two persons"),
@@ -145,8 +148,8 @@ impl Rejection {
             Self::TermsDoNotFit(wrong) => {
                 (sentences(wrong), "grant all, grant a part with a reason for each cut, or refuse")
             }
-            Self::CouncilActEnded { reference, until } => (
-                format!("Council act {reference} ended at {until}, and with it the access of this third country"),
+            Self::CouncilActEnded { country } => (
+                format!("no Council act opens the Reserve to {country} any more: it ended or was repealed"),
                 "refuse; a new request can follow when a new act is in force",
             ),
             Self::OverCouncilActCap { reference, days } => (
@@ -160,8 +163,8 @@ impl Rejection {
                 (format!("{fact}: a finding states what is known, and 'unknown' is not"), "record what was established")
             }
             Self::ReasonMissing => ("reason: it is empty".to_owned(), "say why, in a sentence that others can check"),
-            Self::ReasonTooLong => {
-                (format!("reason: it is longer than {REASON_CHARS_MAX} characters"), "say it shorter")
+            Self::ReasonUnfit(wrong) => {
+                (sentences(wrong), "say it shorter, and without what must not stand in the log")
             }
             Self::BandOutOfRange => {
                 ("bands: each of the five is 0 to 4".to_owned(), "give five bands from 0 to 4, for criteria (a) to (e)")
