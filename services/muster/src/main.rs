@@ -3,13 +3,18 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use muster::serve::{ServeArgs, UpArgs};
+use muster::{
+    cli::{EXIT_CODES, Globals, Word as ClientWord},
+    serve::{ServeArgs, UpArgs},
+};
 use muster_runtime::telemetry::{self, FILTER, Format};
 
 /// Dispatch of the EU Cybersecurity Reserve to hospitals under cyber-attack
 #[derive(Debug, Parser)]
-#[command(name = "muster", version)]
+#[command(name = "muster", version, after_help = EXIT_CODES)]
 struct Muster {
+    #[command(flatten)]
+    globals: Globals,
     #[command(subcommand)]
     word: Word,
 }
@@ -18,12 +23,16 @@ struct Muster {
 enum Word {
     Up(UpArgs),
     Serve(ServeArgs),
+    #[command(flatten)]
+    Client(ClientWord),
 }
 
 fn main() -> ExitCode {
-    let Muster { word } = Muster::parse();
+    let Muster { globals, word } = Muster::parse();
+    // A process that serves tells its log; a command tells its answer.
+    let serves = !matches!(word, Word::Client(_));
     let filter = std::env::var(FILTER).unwrap_or_default();
-    if let Err(error) = telemetry::start(Format::Human, &filter) {
+    if serves && let Err(error) = telemetry::start(Format::Human, &filter) {
         return fail(&error);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -34,10 +43,12 @@ fn main() -> ExitCode {
         match word {
             Word::Up(args) => args.run().await,
             Word::Serve(args) => args.run().await,
+            Word::Client(word) => return Ok(word.run(globals).await),
         }
+        .map(|()| 0)
     });
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(error) => fail(&error),
     }
 }
@@ -45,4 +56,16 @@ fn main() -> ExitCode {
 fn fail(error: &dyn std::error::Error) -> ExitCode {
     tracing::error!("{error}");
     ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_word_can_be_read() {
+        Muster::command().debug_assert();
+    }
 }
