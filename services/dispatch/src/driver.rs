@@ -97,7 +97,7 @@ pub enum Unanswered {
 
 /// A command that waits for the desk.
 struct Call {
-    command: Command,
+    command: Box<Command>,
     meta: Meta,
     answer: oneshot::Sender<Result<Done, Undone>>,
 }
@@ -127,7 +127,7 @@ impl Desk {
     /// Answers a command, if this process holds the desk; the answer leaves when the log has what it rests on.
     pub async fn ask(&self, command: Command, meta: Meta) -> Result<Done, Unanswered> {
         let (answer, answered) = oneshot::channel();
-        self.calls.try_send(Call { command, meta, answer }).map_err(|error| match error {
+        self.calls.try_send(Call { command: Box::new(command), meta, answer }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Unanswered::Busy,
             mpsc::error::TrySendError::Closed(_) => Unanswered::Stopping,
         })?;

@@ -13,7 +13,7 @@ use muster_domain::{
         events::{AssessmentEvent, Level, Policy, PolicyEvent},
     },
     event::Event,
-    intake::events::{CloseReason, RequestEvent},
+    intake::events::RequestEvent,
     kernel::{Aggregate, RequestId, Timestamp},
     registry::{
         events::{CouncilAct, RealmClock, RealmEvent, ThirdCountryEvent},
@@ -183,9 +183,12 @@ impl Docket {
                 self.add(seen, request, "assess", submitted_at, Command::Assess(Box::new(submission)));
             }
             RequestEvent::Withdrawn { .. } => self.withdrawn(seen, request),
-            // Whoever closes a withdrawn request need not wait for the assessment to say so.
-            RequestEvent::Closed { reason: CloseReason::Withdrawn } => {}
-            RequestEvent::Closed { .. } => self.forget(request),
+            RequestEvent::Closed { .. } => {
+                // Whoever closes a withdrawn request does not wait for the assessment to say so.
+                if self.cases.get(request).is_some_and(|case| !case.withdrawn) {
+                    self.forget(request);
+                }
+            }
             RequestEvent::Opened { .. }
             | RequestEvent::Amended { .. }
             | RequestEvent::Linked { .. }

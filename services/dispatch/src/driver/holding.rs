@@ -170,7 +170,7 @@ impl<'a> Holding<'a> {
         let Call { command, meta, answer } = call;
         self.tickets = self.tickets.saturating_add(1);
         self.waiting.insert(self.tickets, answer);
-        self.take(Input::Command { ticket: self.tickets, command: Box::new(command), meta }, now)
+        self.take(Input::Command { ticket: self.tickets, command, meta }, now)
     }
 
     fn read(&mut self, record: Option<Result<Record, ReadError>>, now: Timestamp) -> Result<(), Stop> {

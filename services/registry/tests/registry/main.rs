@@ -5,6 +5,8 @@ mod mandates;
 mod providers;
 mod records;
 
+use std::{collections::BTreeMap, time::Duration};
+
 use muster_api::{
     registry::v1::{
         Authority, Contract, Hospital, Provider, RegisterAuthorityRequest, RegisterHospitalRequest,
@@ -18,7 +20,6 @@ use muster_edge::{
     wire::fields::{duration, timestamp},
 };
 use muster_registry::Service;
-use std::{collections::BTreeMap, time::Duration};
 use tonic::{Response, Status, service::Routes, transport::Channel};
 
 type Client = RegistryServiceClient<Channel>;
