@@ -122,7 +122,8 @@ pub struct Node {
 }
 
 impl Node {
-    /// Opens what the plan names and starts its services. It answers calls at once, and is ready once it has read the log.
+    /// Opens what the plan names and starts its services. It answers calls at once, and is ready once it has read the
+    /// log.
     pub async fn start(plan: Plan) -> Result<Self, StartError> {
         let storage = Storage::open(&plan.journal, &plan.realm, &plan.nats).await?;
         let realm = open_realm(storage.journal.clone(), &plan).await?;

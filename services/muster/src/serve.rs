@@ -92,7 +92,8 @@ pub struct ServeArgs {
     /// Where to answer
     #[arg(long, env = "MUSTER_LISTEN", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// Believe development tokens of callers on this machine. There is no other way to say who calls yet, so it is required
+    /// Believe development tokens of callers on this machine. There is no other way to say who calls yet, so it is
+    /// required
     #[arg(long)]
     accept_development_tokens: bool,
 }
