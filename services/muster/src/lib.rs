@@ -2,6 +2,7 @@
 //! it reads.
 
 pub mod cli;
+pub mod demo;
 pub mod files;
 pub mod node;
 pub mod serve;

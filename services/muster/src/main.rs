@@ -5,9 +5,13 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use muster::{
     cli::{EXIT_CODES, Globals, Word as ClientWord},
+    demo::DemoArgs,
     serve::{ServeArgs, UpArgs},
 };
-use muster_runtime::telemetry::{self, FILTER, Format};
+use muster_runtime::{
+    lifecycle::Fault,
+    telemetry::{self, FILTER, Format},
+};
 
 /// Dispatch of the EU Cybersecurity Reserve to hospitals under cyber-attack
 #[derive(Debug, Parser)]
@@ -21,19 +25,32 @@ struct Muster {
 
 #[derive(Debug, Subcommand)]
 enum Word {
+    Demo(DemoArgs),
     Up(UpArgs),
     Serve(ServeArgs),
     #[command(flatten)]
     Client(ClientWord),
 }
 
+impl Word {
+    /// What is logged unless somebody chooses: a process that serves tells its log, a demonstration tells its story and no
+    /// more than what is wrong, a command tells its answer.
+    const fn logs(&self) -> Option<&'static str> {
+        match self {
+            Self::Up(_) | Self::Serve(_) => Some("info"),
+            Self::Demo(_) => Some("warn"),
+            Self::Client(_) => None,
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let Muster { globals, word } = Muster::parse();
-    // A process that serves tells its log; a command tells its answer.
-    let serves = !matches!(word, Word::Client(_));
-    let filter = std::env::var(FILTER).unwrap_or_default();
-    if serves && let Err(error) = telemetry::start(Format::Human, &filter) {
-        return fail(&error);
+    if let Some(usual) = word.logs() {
+        let filter = std::env::var(FILTER).unwrap_or_else(|_| usual.to_owned());
+        if let Err(error) = telemetry::start(Format::Human, &filter) {
+            return fail(&error);
+        }
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -41,15 +58,16 @@ fn main() -> ExitCode {
     };
     let done = runtime.block_on(async {
         match word {
-            Word::Up(args) => args.run().await,
-            Word::Serve(args) => args.run().await,
+            Word::Demo(args) => Box::pin(args.run()).await.map_err(Fault::from),
+            Word::Up(args) => args.run().await.map_err(Fault::from),
+            Word::Serve(args) => args.run().await.map_err(Fault::from),
             Word::Client(word) => return Ok(word.run(globals).await),
         }
         .map(|()| 0)
     });
     match done {
         Ok(code) => ExitCode::from(code),
-        Err(error) => fail(&error),
+        Err(error) => fail(error.as_ref()),
     }
 }
 
