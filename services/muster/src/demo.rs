@@ -40,7 +40,7 @@ use self::{
 use crate::{
     files::BadFile,
     node::{Node, Part, Plan, StartError},
-    serve::NatsArgs,
+    serve::{Announced, NatsArgs},
     storage::JournalSpec,
 };
 
@@ -119,6 +119,7 @@ impl DemoArgs {
             Some(()) = signals.recv() => Err(DemoError::Stopped),
             ended = &mut running => return Err(DemoError::Ended(ended_badly(ended))),
         };
+        let _announced = (!once).then(|| Announced::write(address, &realm)).flatten();
         if played.is_ok() && !once {
             stage.invite(address).await;
             tokio::select! {
