@@ -36,7 +36,8 @@ pub struct RealmArgs {
     pub exercise_speed: Option<u32>,
 }
 
-fn realm_id(text: &str) -> Result<RealmId, String> {
+/// Reads a realm's id.
+pub fn realm_id(text: &str) -> Result<RealmId, String> {
     RealmId::parse(text).map_err(|error| error.to_string())
 }
 
