@@ -1,3 +1,12 @@
-//! Dispatch as a service: the desk's writer.
+//! The dispatch service: offers to providers and the work that follows them. One desk decides, in one process at a time; every
+//! process answers, and asks whoever holds the desk. The rules stand in `domain::dispatch`.
 
+pub mod driver;
+pub mod grpc;
+pub mod relaying;
+pub mod views;
+pub mod wire;
 pub mod writer;
+
+pub use driver::Desk;
+pub use grpc::Service;

@@ -4,16 +4,18 @@ use std::{sync::Arc, time::Duration};
 
 use muster_api::r#type::v1::ReadAt;
 use muster_domain::{
-    kernel::{Actor, RealmId, Refusal, Timestamp},
+    event::Event,
+    kernel::{Actor, Aggregate, RealmId, Refusal, Timestamp},
     parties::{Parties, Party},
 };
 use muster_journal::{
     engine::{
-        Meta, Undone,
+        Broken, Done, Meta, Undone,
         follower::{Fold, Progress, View},
         reading,
     },
-    port::{Journal, ReadError},
+    port::{Journal, ReadError, Record, Subject},
+    stored,
     subjects::Subjects,
     vault::Vault,
 };
@@ -105,12 +107,7 @@ impl Edge {
 
     /// Waits until this process has read all that was in the log when the call came.
     pub async fn catch_up(&self, caller: &Caller) -> Result<(), Status> {
-        let head = self.journal.last().await.map_err(|error| {
-            refused(match error {
-                ReadError::Unavailable(why) => Undone::Unavailable(why),
-                ReadError::Gap { .. } | ReadError::Corrupt { .. } => Undone::Broken(error.into()),
-            })
-        })?;
+        let head = self.journal.last().await.map_err(unread)?;
         self.people.reaches(head, caller.patience).await.map_err(refused)
     }
 
@@ -118,6 +115,21 @@ impl Edge {
     pub fn meta(&self, caller: &Caller, request_id: &str, message: &impl Message) -> Result<Meta, Status> {
         let Caller { actor, at, .. } = caller;
         Meta::of_call(&self.realm, actor.clone(), *at, request_id, message, ids::new()).map_err(refused)
+    }
+
+    /// The aggregate as a command left it. What a write answers besides its position is read there, so that a repeat is
+    /// answered like the first time, whatever has happened since.
+    pub async fn left_by<A: Aggregate>(&self, done: &Done, subject: &Subject) -> Result<A::State, Status>
+    where
+        A::Event: TryFrom<Event>,
+    {
+        let records = self.journal.load(subject, 0).await.map_err(unread)?;
+        let until = records.iter().take_while(|record| record.sequence <= done.position.sequence);
+        let mut state = A::State::default();
+        for record in until {
+            take::<A>(&mut state, record).map_err(|broken| refused(Undone::Broken(broken)))?;
+        }
+        Ok(state)
     }
 
     /// Reads a view at the moment asked for.
@@ -130,6 +142,30 @@ impl Edge {
     ) -> Result<T, Status> {
         reading::read(view, self.journal.as_ref(), at, caller.patience, look).await.map_err(|no| status::refused(&no))
     }
+}
+
+/// Takes a record's events into an aggregate's state.
+fn take<A: Aggregate>(state: &mut A::State, record: &Record) -> Result<(), Broken>
+where
+    A::Event: TryFrom<Event>,
+{
+    let sequence = record.sequence;
+    let frame = stored::decode(&record.bytes).map_err(|what| Broken::Undecodable { sequence, what })?;
+    for event in frame.commits.into_iter().flat_map(|commit| commit.events) {
+        let corrupt = |what: String| Broken::Corrupt { sequence, what };
+        let event = A::Event::try_from(event)
+            .map_err(|_| corrupt(format!("an event of another aggregate on {}", record.subject)))?;
+        A::evolve(state, &event).map_err(|impossible| corrupt(impossible.to_string()))?;
+    }
+    Ok(())
+}
+
+/// A log that could not be read, as a status.
+fn unread(error: ReadError) -> Status {
+    refused(match error {
+        ReadError::Unavailable(why) => Undone::Unavailable(why),
+        ReadError::Gap { .. } | ReadError::Corrupt { .. } => Undone::Broken(error.into()),
+    })
 }
 
 /// A refusal, as a status.

@@ -38,7 +38,8 @@ where
             }
         };
         let perform = Arc::new(move |item: Item<A::Order>| {
-            let meta = Meta::of_item(&item, by.clone(), clock.now());
+            // It was due a moment ago; a clock that is set back meanwhile does not make it early.
+            let meta = Meta::of_item(&item, by.clone(), clock.now().max(item.due));
             perform(item, meta)
         });
         agenda::run(view, head, now, sleep_until, perform).await;

@@ -44,6 +44,11 @@ impl Relay {
     }
 }
 
+/// Whether a call says that another process relayed it; it need not be believed.
+pub fn is_marked(metadata: &MetadataMap) -> bool {
+    metadata.contains_key(SECRET)
+}
+
 /// Marks a call that is relayed to whoever made up `secret`.
 pub fn mark(metadata: &mut MetadataMap, secret: &str, caller: &Caller) {
     let Caller { actor: Actor { role, principal }, at, patience: _ } = caller;
@@ -69,10 +74,10 @@ mod tests {
         let actor = Actor { role: Role::Provider, principal: PrincipalId::parse("s01").unwrap() };
         let at = Timestamp::from_millis(1_795_000_000_123);
         let mut metadata = MetadataMap::new();
-        assert_eq!(relay.read(&metadata), None);
+        assert_eq!((relay.read(&metadata), is_marked(&metadata)), (None, false));
         mark(&mut metadata, relay.secret(), &Caller { actor: actor.clone(), at, patience: Duration::ZERO });
         assert_eq!(relay.read(&metadata), Some((actor, at)));
-        assert_eq!(other.read(&metadata), None);
+        assert_eq!((other.read(&metadata), is_marked(&metadata)), (None, true));
         metadata.insert(ROLE, "system".parse().unwrap());
         assert_eq!(relay.read(&metadata), None, "nobody acts in Muster's name");
     }

@@ -42,6 +42,8 @@ pub struct Rig {
     pub edge: Edge,
     /// The realm's clock.
     pub clock: ManualClock,
+    /// Where it answers, as a URI.
+    pub address: String,
     channel: Channel,
     _stop: DropGuard,
 }
@@ -73,13 +75,13 @@ impl Rig {
             stopping: stopping.clone(),
         };
         let server = Server::bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
-        let address = server.address();
+        let address = format!("http://{}", server.address());
         let routes = build(&edge, &mut follower);
         tokio::spawn(follower.run(journal));
         let health = HealthReporter::new();
         tokio::spawn(server.serve(routes, muster_api::DESCRIPTORS, health, stopping.clone()));
-        let channel = Endpoint::from_shared(format!("http://{address}")).expect("an address").connect_lazy();
-        Self { edge, clock, channel, _stop: stopping.drop_guard() }
+        let channel = Endpoint::from_shared(address.clone()).expect("an address").connect_lazy();
+        Self { edge, clock, address, channel, _stop: stopping.drop_guard() }
     }
 
     /// Where clients connect.

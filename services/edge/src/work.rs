@@ -193,11 +193,6 @@ impl Work {
         Some(&self.desk.assignments.get(&self.desk.offers.get(offer)?.package)?.request)
     }
 
-    /// Whom to call about an offer's request.
-    pub fn contact_of(&self, offer: &OfferId) -> Option<&SubjectRef> {
-        self.requests.get(self.request_of(offer)?).map(|told| &told.contact)
-    }
-
     /// The parties of an offer: its request's, and the provider it was made to; nobody's if there is none.
     pub fn party_of_offer(&self, parties: &Parties, offer: &OfferId) -> Party {
         let Some(made) = self.desk.offers.get(offer) else { return Party::default() };
@@ -205,10 +200,15 @@ impl Work {
         Party { providers: BTreeSet::from([made.provider.clone()]), ..of_request }
     }
 
-    /// Offers that changed, as somebody of this role sees them, after a place, those that changed first first.
-    pub fn changed(&self, role: Role, after: Option<Position>) -> impl Iterator<Item = &OfferId> {
-        let changes = if role == Role::Provider { &self.changes_to_provider } else { &self.changes };
-        changes.since(after)
+    /// The parties of a package: its request's; nobody's if there is none.
+    pub fn party_of_package(&self, parties: &Parties, package: &PackageId) -> Party {
+        let assignment = self.desk.assignments.get(package);
+        assignment.map(|assignment| parties.of_request(&assignment.request)).unwrap_or_default()
+    }
+
+    /// When each offer changed last, as somebody of this role sees it.
+    pub fn changes(&self, role: Role) -> &Changes<OfferId> {
+        if role == Role::Provider { &self.changes_to_provider } else { &self.changes }
     }
 
     /// What somebody who may see an offer may know of it.

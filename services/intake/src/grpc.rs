@@ -115,10 +115,7 @@ impl Service {
     fn check(&self, caller: &Caller, facts: &Facts) -> Result<(), Status> {
         let register = self.register.now();
         let mut wrong = facts::check(facts, caller.at, register.live);
-        for service in facts.needs.services.iter().filter(|service| !register.catalogue.has(service)) {
-            let says = format!("has {service}, which is not in the catalogue");
-            wrong.require(false, "facts.needs.services", "Art 14(7): types of services as data", says);
-        }
+        register.catalogue.require("facts.needs.services", &facts.needs.services, &mut wrong);
         wrong.or_refuse(Rejection::Facts).map_err(refused)
     }
 

@@ -77,12 +77,36 @@ impl Subjects {
     }
 }
 
+/// What the ids of the registry's subjects begin with where there are many of a kind, and the names of their events.
+const REGISTRY_KINDS: [(&str, &str); 6] = [
+    ("hospital-", "registry.hospital"),
+    ("authority-", "registry.authority"),
+    ("provider-", "registry.provider"),
+    ("mandate-", "registry.mandate"),
+    ("requirement-", "registry.requirement"),
+    ("third-country-", "registry.third-country"),
+];
+
 /// The id of the thing that a subject is about, without the registry's word for its kind.
 pub fn id_of(subject: &Subject) -> &str {
     let id = subject.id();
-    let kinds = ["hospital-", "authority-", "provider-", "mandate-", "requirement-", "third-country-"];
     match subject.context() {
-        Context::Registry => kinds.iter().find_map(|kind| id.strip_prefix(kind)).unwrap_or(id),
+        Context::Registry => REGISTRY_KINDS.iter().find_map(|(kind, _)| id.strip_prefix(kind)).unwrap_or(id),
         Context::Intake | Context::Eligibility | Context::Dispatch => id,
+    }
+}
+
+/// What the names of the events begin with that may stand on a subject, e.g. `intake.request`; `None` if none may.
+pub fn event_kind(subject: &Subject) -> Option<&'static str> {
+    match (subject.context(), subject.id()) {
+        (Context::Registry, "realm") => Some("registry.realm"),
+        (Context::Registry, "catalogue") => Some("registry.catalogue"),
+        (Context::Registry, id) => {
+            REGISTRY_KINDS.iter().find(|(kind, _)| id.starts_with(kind)).map(|(_, events)| *events)
+        }
+        (Context::Intake, _) => Some("intake.request"),
+        (Context::Eligibility, "policy") => Some("eligibility.policy"),
+        (Context::Eligibility, _) => Some("eligibility.assessment"),
+        (Context::Dispatch, _) => Some("dispatch.desk"),
     }
 }

@@ -1,4 +1,5 @@
-//! The one binary: Muster's services as processes, its command line as a client of the public API, and the files that it reads.
+//! The one binary: Muster's services as processes, its command line as a client of the public API, and the files that
+//! it reads.
 
 pub mod files;
 pub mod node;

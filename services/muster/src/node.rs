@@ -3,7 +3,13 @@
 use std::{collections::BTreeSet, io, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use clap::ValueEnum;
-use muster_api::{DESCRIPTORS, intake::v1::intake_service_server as intake_api};
+use muster_api::{
+    DESCRIPTORS, dispatch::v1::dispatch_service_server::DispatchServiceServer,
+    eligibility::v1::eligibility_service_server::EligibilityServiceServer,
+    intake::v1::intake_service_server::IntakeServiceServer,
+    registry::v1::registry_service_server::RegistryServiceServer,
+};
+use muster_dispatch::Desk;
 use muster_domain::{
     kernel::{Actor, PrincipalId, RealmId, Received, Refusal, Role},
     registry::{
@@ -137,7 +143,7 @@ impl Node {
         };
         let mut node = Self { realm, edge, address, life };
         let health = HealthReporter::new();
-        let routes = node.services(&plan, &health, &mut follower);
+        let routes = node.services(&plan, &storage, &health, &mut follower);
         node.follow(follower);
         let stopping = node.life.stopping();
         node.life.spawn("server", async move { Ok(server.serve(routes, DESCRIPTORS, health, stopping).await?) });
@@ -152,14 +158,35 @@ impl Node {
 
 impl Node {
     /// Starts the services of the plan: their calls, and what they do by themselves.
-    fn services(&mut self, plan: &Plan, health: &HealthReporter, follower: &mut Follower) -> Routes {
+    fn services(&mut self, plan: &Plan, storage: &Storage, health: &HealthReporter, follower: &mut Follower) -> Routes {
         let (mut routes, edge) = (Routes::default(), &self.edge);
         let mut names = vec![""];
+        if plan.parts.contains(&Part::Registry) {
+            let server = RegistryServiceServer::new(muster_registry::Service::new(edge.clone(), follower));
+            names.push(named(&server));
+            routes = routes.add_service(server);
+        }
         if plan.parts.contains(&Part::Intake) {
             let service = muster_intake::Service::new(edge.clone(), follower);
             self.life.spawn("intake", ends(muster_intake::react::react(service.clone())));
-            let server = intake_api::IntakeServiceServer::new(service);
+            let server = IntakeServiceServer::new(service);
             names.push(named(&server));
+            routes = routes.add_service(server);
+        }
+        if plan.parts.contains(&Part::Eligibility) {
+            let service = muster_eligibility::Service::new(edge.clone(), follower);
+            self.life.spawn("eligibility", ends(muster_eligibility::react::react(service.clone())));
+            let server = EligibilityServiceServer::new(service);
+            names.push(named(&server));
+            routes = routes.add_service(server);
+        }
+        if plan.parts.contains(&Part::Dispatch) {
+            let (desk, driver) = Desk::new(edge, storage.lease.clone());
+            let server =
+                DispatchServiceServer::new(muster_dispatch::Service::new(edge.clone(), follower, desk.clone()));
+            let address = format!("http://{}", self.address);
+            self.life.spawn("desk", ends(async move { driver.run(&address).await }));
+            self.life.spawn("desk-ready", desk_ready(edge.clone(), health.clone(), named(&server), desk));
             routes = routes.add_service(server);
         }
         self.life.spawn("ready", ready(edge.clone(), health.clone(), names));
@@ -193,17 +220,7 @@ async fn ready(edge: Edge, health: HealthReporter, names: Vec<&'static str>) -> 
     for name in &names {
         health.set_service_status(name, ServingStatus::NotServing).await;
     }
-    let caught_up = async {
-        let head = reacting::head(&edge).await;
-        let mut steps = edge.people.steps();
-        // The follower's end ends the process; nobody is told that it is ready.
-        steps.wait_for(|progress| progress.position.sequence >= head).await.is_ok()
-    };
-    let caught_up = tokio::select! {
-        caught_up = caught_up => caught_up,
-        () = edge.stopping.cancelled() => false,
-    };
-    if caught_up {
+    if caught_up(&edge).await {
         for name in names {
             health.set_service_status(name, ServingStatus::Serving).await;
         }
@@ -211,6 +228,39 @@ async fn ready(edge: Edge, health: HealthReporter, names: Vec<&'static str>) -> 
     }
     edge.stopping.cancelled().await;
     Ok(())
+}
+
+/// Says that dispatch is ready while somebody decides for the desk, here or where calls are relayed to.
+async fn desk_ready(edge: Edge, health: HealthReporter, name: &'static str, desk: Desk) -> Result<(), Fault> {
+    health.set_service_status(name, ServingStatus::NotServing).await;
+    let mut state = desk.state();
+    if caught_up(&edge).await {
+        loop {
+            let serving = state.borrow_and_update().is_serving();
+            let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+            health.set_service_status(name, status).await;
+            tokio::select! {
+                changed = state.changed() => if changed.is_err() { break },
+                () = edge.stopping.cancelled() => break,
+            }
+        }
+    }
+    edge.stopping.cancelled().await;
+    Ok(())
+}
+
+/// Waits until this process has read all that was in the log when it started; false if it stopped before.
+async fn caught_up(edge: &Edge) -> bool {
+    let reading = async {
+        let head = reacting::head(edge).await;
+        let mut steps = edge.people.steps();
+        // The follower's end ends the process; nobody is told that it is ready.
+        steps.wait_for(|progress| progress.position.sequence >= head).await.is_ok()
+    };
+    tokio::select! {
+        read = reading => read,
+        () = edge.stopping.cancelled() => false,
+    }
 }
 
 /// The realm's clock.

@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, future::Future, time::Duration};
 
-use backoff::ExponentialBackoff;
+use backoff::{ExponentialBackoff, backoff::Backoff};
 
 /// The first pause; each is about twice the last, with chance in it, so that many do not try again at once.
 const PAUSE_FIRST: Duration = Duration::from_millis(20);
@@ -26,14 +26,7 @@ where
     E: Display,
     F: Future<Output = Result<T, Failed<E>>>,
 {
-    let pauses = ExponentialBackoff {
-        current_interval: PAUSE_FIRST,
-        initial_interval: PAUSE_FIRST,
-        multiplier: 2.0,
-        max_interval: PAUSE_MAX,
-        max_elapsed_time: Some(patience),
-        ..ExponentialBackoff::default()
-    };
+    let pauses = growing(Some(patience));
     let attempt = || {
         let attempt = attempt();
         async move {
@@ -47,6 +40,35 @@ where
         tracing::debug!(what, %error, pause_ms = pause.as_millis(), "failed for now, trying again");
     })
     .await
+}
+
+fn growing(patience: Option<Duration>) -> ExponentialBackoff {
+    ExponentialBackoff {
+        current_interval: PAUSE_FIRST,
+        initial_interval: PAUSE_FIRST,
+        multiplier: 2.0,
+        max_interval: PAUSE_MAX,
+        max_elapsed_time: patience,
+        ..ExponentialBackoff::default()
+    }
+}
+
+/// The same pauses for a loop that tries for as long as it runs.
+#[derive(Debug)]
+pub struct Pauses(ExponentialBackoff);
+
+impl Default for Pauses {
+    /// The shortest comes first.
+    fn default() -> Self {
+        Self(growing(None))
+    }
+}
+
+impl Pauses {
+    /// Waits for the next one.
+    pub async fn wait(&mut self) {
+        tokio::time::sleep(self.0.next_backoff().unwrap_or(PAUSE_MAX)).await;
+    }
 }
 
 #[cfg(test)]
@@ -76,6 +98,19 @@ mod tests {
         })
         .await;
         assert_eq!((answer, tries.get()), (Err("never"), 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_grow_to_the_longest_and_never_end() {
+        let mut pauses = Pauses::default();
+        let mut waited = Vec::new();
+        for _ in 0..20 {
+            let before = tokio::time::Instant::now();
+            pauses.wait().await;
+            waited.push(before.elapsed());
+        }
+        assert!(waited[0] <= PAUSE_FIRST * 2, "{waited:?}");
+        assert!(waited[10..].iter().all(|pause| (PAUSE_MAX / 2..=PAUSE_MAX * 2).contains(pause)), "{waited:?}");
     }
 
     #[tokio::test]

@@ -1,1 +1,5 @@
-//! muster-bench
+//! The figures of the house plan, each as a ratio to a raw ceiling measured in the same run: absolute numbers are of the
+//! machine, ratios are Muster's.
+
+pub mod ceilings;
+pub mod load;

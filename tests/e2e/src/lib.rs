@@ -1,5 +1,7 @@
 //! What the tests against real servers stand on.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test's harness fails by panicking")]
 
+pub mod cast;
+pub mod fleet;
 pub mod nats;
 pub mod process;

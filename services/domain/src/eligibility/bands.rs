@@ -25,7 +25,8 @@ pub const NEUTRAL: u8 = 2;
 const CRITICAL_BAND: u8 = 3;
 
 /// What makes a request critical, in words.
-pub const CRITICAL: &str = "house rule: a request is critical when what is known gives it band 3 or 4 in (a), so P1 or P2, whatever is missing";
+pub const CRITICAL: &str = "house rule: a request is critical when what is known, whatever is missing, gives it band 3 or 4 \
+    in (a), so P1 or P2";
 
 /// One row of the table: the first row of a criterion that holds gives the band. A row that lacks a fact gives its band too,
 /// as the worst that is plausible, so that silence never lowers a hospital.

@@ -42,6 +42,14 @@ pub enum State {
 }
 
 impl State {
+    /// The mandate, once it is signed.
+    pub fn mandate(&self) -> Option<&Mandate> {
+        match self {
+            Self::Absent => None,
+            Self::Signed(mandate) | Self::Countersigned(mandate) | Self::Revoked { mandate, .. } => Some(mandate),
+        }
+    }
+
     /// The mandate, if it acts at `at`.
     pub fn acts(&self, at: Timestamp) -> Option<&Mandate> {
         match self {

@@ -7,14 +7,19 @@ use muster_domain::{
         desk::{Assignment, Granted, Offer, OfferState, Standing as Waiting},
         events::{Candidate, Package, RescindReason, Standing},
     },
-    kernel::{OfferId, PackageId, Timestamp},
+    kernel::{OfferId, PackageId, SubjectRef, Timestamp},
+    parties::Parties,
 };
 
 use super::{Eyes, Looked, Trail, Work, eyes_of_provider};
-use crate::wire::{
-    self,
-    fields::{duration, timestamp},
-    texts,
+use crate::{
+    Caller,
+    contacts::may_know_contact,
+    wire::{
+        self,
+        fields::{duration, timestamp},
+        texts,
+    },
 };
 
 /// An offer with all that is told of it.
@@ -89,6 +94,17 @@ impl Work {
             note: engaged.note.clone(),
             contact: None,
         })
+    }
+
+    /// Whom a caller who may see an engagement may know to call: its provider while the work runs, and those of the case who
+    /// speak with its people.
+    pub fn whom_to_call(&self, parties: &Parties, caller: &Caller, offer: &OfferId, eyes: Eyes) -> Option<&SubjectRef> {
+        let known = match self.whole(offer, eyes)?.eyes {
+            Eyes::Asked | Eyes::Done => false,
+            Eyes::Working => true,
+            Eyes::All => may_know_contact(caller, &self.party_of_offer(parties, offer)),
+        };
+        self.request_of(offer).and_then(|request| self.told(request)).filter(|_| known).map(|told| &told.contact)
     }
 
     /// Everybody looked at for a package for which nobody is left to ask, and why each was dropped; empty otherwise.

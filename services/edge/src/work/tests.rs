@@ -136,7 +136,7 @@ impl Log {
     }
 
     fn changed(&self, role: Role, after: Position) -> Vec<String> {
-        self.work.changed(role, Some(after)).map(ToString::to_string).collect()
+        self.work.changes(role).since(Some(after)).map(ToString::to_string).collect()
     }
 }
 

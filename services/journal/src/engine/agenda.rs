@@ -88,10 +88,12 @@ impl Runner {
                 let idle = |id: &Uuid| {
                     !self.running.contains(id) && !self.answered.contains(id) && !self.held.contains_key(id)
                 };
-                let start: Vec<_> =
-                    items.values().filter(|item| item.due <= now && idle(&item.command)).take(room).cloned().collect();
-                self.running.extend(start.iter().map(|item| item.command));
-                start
+                let mut due: Vec<_> = items.values().filter(|item| item.due <= now && idle(&item.command)).collect();
+                // Ids are in no order that means anything: what has been due longest goes first.
+                due.sort_by_key(|item| item.due);
+                due.truncate(room);
+                self.running.extend(due.iter().map(|item| item.command));
+                due.into_iter().cloned().collect()
             }
             Input::Answered { command, again, now } => {
                 self.running.remove(&command);

@@ -108,6 +108,9 @@ impl From<Undone> for Refusal {
 
 impl From<Behind> for Refusal {
     fn from(behind: Behind) -> Self {
+        if let Some(broken) = behind.broken {
+            return Undone::from(broken).into();
+        }
         Self {
             reason: "BEHIND",
             kind: RefusalKind::Unavailable,

@@ -14,7 +14,8 @@ use tokio::sync::watch;
 use super::Broken;
 use crate::{
     port::{Journal, ReadError, Record, Subject},
-    stored::{self, Commit, Position},
+    stored::{self, Commit, EventType, Frame, Position},
+    subjects,
 };
 
 /// A commit as a reader of the log sees it.
@@ -55,9 +56,12 @@ pub struct Behind {
     pub has: u64,
     /// How far it should be.
     pub asked: u64,
+    /// Why it will never come so far, if the log is broken before.
+    pub broken: Option<Broken>,
 }
 
-/// Checks records in order and hands on their commits: density, decoding and each subject's chain of frames.
+/// Checks records in order and hands on their commits: density, decoding, each subject's chain of frames, and that no event
+/// stands on another aggregate's subject.
 #[derive(Debug, Default)]
 pub struct Reader {
     progress: Progress,
@@ -74,6 +78,10 @@ impl Reader {
         let frame = stored::decode(&record.bytes).map_err(|what| Broken::Undecodable { sequence, what })?;
         if frame.previous != self.chain.get(&record.subject).copied().unwrap_or_default() {
             return Err(Broken::Chain { sequence, subject: record.subject.to_string() });
+        }
+        if let Some(event) = foreign(&frame, &record.subject) {
+            let what = format!("{event} does not belong on {}", record.subject);
+            return Err(Broken::Corrupt { sequence, what });
         }
         self.chain.insert(record.subject.clone(), stored::hash(&record.bytes));
         self.progress.position = Position { sequence, index: 0 };
@@ -92,6 +100,14 @@ impl Reader {
     pub fn progress(&self) -> &Progress {
         &self.progress
     }
+}
+
+/// The first event of the frame that does not belong on its subject.
+fn foreign(frame: &Frame, subject: &Subject) -> Option<EventType> {
+    let kind = subjects::event_kind(subject);
+    let belongs = |event: &EventType| event.name.rsplit_once('.').map(|(of, _)| of) == kind;
+    let mut events = frame.commits.iter().flat_map(|commit| &commit.events).map(stored::event_type);
+    events.find(|event| !belongs(event))
 }
 
 /// A view and how far it has come; both change together, a whole record at a time.
@@ -148,14 +164,13 @@ impl<V> View<V> {
         self.held.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until all views of the process have taken the record with this sequence.
+    /// Waits until all views of the process have taken the record with this sequence, or it is known that they never will.
     pub async fn reaches(&self, sequence: u64, patience: Duration) -> Result<(), Behind> {
         let mut steps = self.steps.clone();
-        let reached = tokio::time::timeout(patience, steps.wait_for(|p| p.position.sequence >= sequence)).await;
-        match reached {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Behind { has: self.progress().position.sequence, asked: sequence }),
-        }
+        // Whether it came so far, time ran out or nobody reads any more: how far it is now is all that counts.
+        let _ = tokio::time::timeout(patience, steps.wait_for(|p| p.position.sequence >= sequence)).await;
+        let Progress { position: Position { sequence: has, .. }, broken, .. } = self.progress();
+        if has >= sequence { Ok(()) } else { Err(Behind { has, asked: sequence, broken }) }
     }
 
     /// How far all views of the process have come.

@@ -131,7 +131,7 @@ async fn refusals_and_nothing_to_do_never_leave_on_an_old_state() {
     let subject = subjects().provider(&terms(1).id).unwrap();
     let replica = || Executor::<Provider>::new(journal.clone(), Clock::default().now(), new_id);
     let (one, other) = (replica(), replica());
-    let enrol = |teams| provider::Command::Enrol(terms(teams));
+    let enrol = |teams| provider::Command::Enrol { terms: terms(teams), catalogue: Catalogue::default() };
     assert_eq!(one.execute(&subject, enrol(1), meta(1, 0)).await, done(1, true));
     assert_eq!(other.execute(&subject, enrol(2), meta(2, 0)).await, done(2, true));
     assert_eq!(one.execute(&subject, enrol(1), meta(3, 0)).await, done(3, true), "it was so, but is so no longer");

@@ -7,6 +7,8 @@
     reason = "a test fails by panicking"
 )]
 
+mod agenda;
 mod executor;
+mod follower;
 mod hammer;
 mod realm;

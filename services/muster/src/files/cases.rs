@@ -10,9 +10,9 @@ use std::{
 };
 
 use muster_domain::{
-    check::BOUNDS,
     codes::{Country, IncidentType, Language, Nuts, ServiceId, Tlp},
     intake::{
+        contact::{self, Contact},
         events::{Emergency, Entity, Facts, Impact, IncidentClass, Needs, Precision, Spillover},
         facts::check,
     },
@@ -128,9 +128,6 @@ const KNOWN: Shape = object! {
     read ransom_demand_known;
     read summary;
 };
-
-/// The most characters of a case in words.
-const NARRATIVE_CHARS_MAX: usize = 10_000;
 
 /// A file of cases.
 #[derive(Clone, Debug)]
@@ -288,12 +285,14 @@ fn read_user(at: &At<'_>, reading: &mut Reading) {
 }
 
 fn read_narrative(at: &At<'_>, reading: &mut Reading) -> String {
-    let text = reading.optional_text(at).unwrap_or_default();
-    let chars = text.chars().count();
-    if chars > NARRATIVE_CHARS_MAX {
-        reading.wrong(at.path(), BOUNDS, format_args!("has {chars} characters, more than {NARRATIVE_CHARS_MAX}"));
+    let narrative = reading.optional_text(at).unwrap_or_default();
+    let contact = Contact { name: "", email: "", phone: "", narrative: &narrative };
+    for FieldViolation { rule, says, .. } in contact::check("contact", &contact).into_fields() {
+        if !reading.is_wrong(at.path()) {
+            reading.wrong(at.path(), rule, says);
+        }
     }
-    text
+    narrative
 }
 
 fn read_facts(at: &At<'_>, reading: &mut Reading, origins: &mut Origins) -> Facts {

@@ -1,0 +1,232 @@
+//! While this process holds the desk: the writer is told what happens, and what it says is done.
+
+use std::{collections::BTreeMap, future::pending, time::Duration};
+
+use futures::{FutureExt, StreamExt};
+use muster_domain::kernel::Timestamp;
+use muster_edge::Edge;
+use muster_journal::{
+    append::{Lost, append_surely},
+    engine::{Done, Undone},
+    port::{ReadError, Record, Records, Subject},
+};
+use muster_runtime::ids;
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::{JoinError, JoinSet},
+};
+
+use super::{Call, Ended};
+use crate::writer::{Input, Output, Stop, Ticket, Writer};
+
+/// How long an append may stay without an answer before whoever waits is told so.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Records taken in one go before anything else has its turn.
+const RECORDS_MAX: usize = 256;
+
+/// Commands decided in one go before what they caused is sent.
+const COMMANDS_MAX: usize = 256;
+
+/// Decides for the desk until the process stops or the writer does.
+pub(super) async fn hold(edge: &Edge, calls: &mut mpsc::Receiver<Call>) -> Ended {
+    let started = tokio::select! {
+        started = Holding::start(edge) => started,
+        () = edge.stopping.cancelled() => return Ended::Told,
+    };
+    let decided = match started {
+        Ok(mut holding) => holding.run(calls).await,
+        Err(stop) => Err(stop),
+    };
+    decided.map_or_else(Ended::Writer, |()| Ended::Told)
+}
+
+/// What happened first.
+enum Happened {
+    /// An append or a check came to its end.
+    Landed(Input),
+    /// The realm's next record.
+    Record(Option<Result<Record, ReadError>>),
+    /// Somebody asks.
+    Call(Call),
+    /// A deadline may have passed.
+    Due,
+}
+
+/// The desk in this process's hands.
+struct Holding<'a> {
+    edge: &'a Edge,
+    subject: Subject,
+    writer: Writer,
+    records: Records,
+    /// Where the realm ended at the beginning: all before is taken first, so that commands meet a desk that knows it.
+    head: u64,
+    flight: JoinSet<Input>,
+    waiting: BTreeMap<Ticket, oneshot::Sender<Result<Done, Undone>>>,
+    tickets: Ticket,
+}
+
+impl<'a> Holding<'a> {
+    async fn start(edge: &'a Edge) -> Result<Self, Stop> {
+        let subject = edge.subjects.desk().map_err(|error| Stop::Unavailable(error.to_string()))?;
+        let history = edge.journal.load(&subject, 0).await.map_err(unreadable)?;
+        let head = edge.journal.last().await.map_err(unreadable)?;
+        // A long history takes longer to fold than other tasks may wait.
+        let folding = {
+            let (subject, now) = (subject.clone(), edge.clock.now());
+            tokio::task::spawn_blocking(move || Writer::new(subject, &history, ids::new(), now))
+        };
+        let folded = folding.await.map_err(|error| Stop::Unavailable(error.to_string()))?;
+        let (writer, outputs) = folded.map_err(Stop::Broken)?;
+        let records = edge.journal.subscribe(writer.taken());
+        let (flight, waiting) = (JoinSet::new(), BTreeMap::new());
+        let mut holding = Self { edge, subject, writer, records, head, flight, waiting, tickets: 0 };
+        holding.perform(outputs)?;
+        Ok(holding)
+    }
+
+    async fn run(&mut self, calls: &mut mpsc::Receiver<Call>) -> Result<(), Stop> {
+        while let Some(happened) = self.next(calls).await {
+            self.decide(happened, calls)?;
+        }
+        self.finish(calls).await
+    }
+
+    /// What happens next; nothing when the process is told to stop.
+    async fn next(&mut self, calls: &mut mpsc::Receiver<Call>) -> Option<Happened> {
+        let ready = self.is_caught_up();
+        let due = self.writer.next_look().filter(|_| ready);
+        let wake = async {
+            match due {
+                Some(due) => self.edge.clock.sleep_until(due).await,
+                None => pending().await,
+            }
+        };
+        Some(tokio::select! {
+            biased;
+            () = self.edge.stopping.cancelled() => return None,
+            Some(landed) = self.flight.join_next() => Happened::Landed(outcome(landed)),
+            record = self.records.next() => Happened::Record(record),
+            Some(call) = calls.recv(), if ready => Happened::Call(call),
+            () = wake => Happened::Due,
+        })
+    }
+
+    /// Takes what happened and all that waits besides; what follows leaves as one frame.
+    fn decide(&mut self, happened: Happened, calls: &mut mpsc::Receiver<Call>) -> Result<(), Stop> {
+        let now = self.edge.clock.now();
+        let landed = match happened {
+            Happened::Landed(input) => Some(input),
+            Happened::Record(record) => self.read(record, now).map(|()| None)?,
+            Happened::Call(call) => self.command(call, now).map(|()| None)?,
+            Happened::Due => None,
+        };
+        for _ in 0..RECORDS_MAX {
+            let Some(record) = self.records.next().now_or_never() else { break };
+            self.read(record, now)?;
+        }
+        if self.is_caught_up() {
+            let all = self.commands(calls, now)?;
+            // Commands received before a wake-up are decided before it.
+            if all && self.writer.next_look().is_some_and(|due| due <= now) {
+                self.take(Input::Look, now)?;
+            }
+        }
+        // Last, because a frame that has landed lets the next one go.
+        if let Some(landed) = landed.or_else(|| self.flight.try_join_next().map(outcome)) {
+            self.take(landed, now)?;
+        }
+        self.send()
+    }
+
+    /// Finishes what is begun: decides what waits, and answers when the log has it.
+    async fn finish(&mut self, calls: &mut mpsc::Receiver<Call>) -> Result<(), Stop> {
+        calls.close();
+        let now = self.edge.clock.now();
+        while self.is_caught_up() && !self.commands(calls, now)? {}
+        self.send()?;
+        while let Some(landed) = self.flight.join_next().await {
+            self.take(outcome(landed), self.edge.clock.now())?;
+            self.send()?;
+        }
+        Ok(())
+    }
+
+    /// Whether all that stood in the log at the beginning is taken.
+    fn is_caught_up(&self) -> bool {
+        self.writer.taken() >= self.head
+    }
+
+    /// Decides commands that wait; whether none is left.
+    fn commands(&mut self, calls: &mut mpsc::Receiver<Call>, now: Timestamp) -> Result<bool, Stop> {
+        for _ in 0..COMMANDS_MAX {
+            let Ok(call) = calls.try_recv() else { return Ok(true) };
+            self.command(call, now)?;
+        }
+        Ok(false)
+    }
+
+    fn command(&mut self, call: Call, now: Timestamp) -> Result<(), Stop> {
+        let Call { command, meta, answer } = call;
+        self.tickets = self.tickets.saturating_add(1);
+        self.waiting.insert(self.tickets, answer);
+        self.take(Input::Command { ticket: self.tickets, command, meta }, now)
+    }
+
+    fn read(&mut self, record: Option<Result<Record, ReadError>>, now: Timestamp) -> Result<(), Stop> {
+        let ended = || Err(ReadError::Unavailable("the subscription ended".to_owned()));
+        match record.unwrap_or_else(ended) {
+            Ok(record) => self.take(Input::Record(record), now),
+            // The writer answers whoever waits, and stops.
+            Err(error) => self.take(Input::Checked(Err(error)), now),
+        }
+    }
+
+    fn take(&mut self, input: Input, now: Timestamp) -> Result<(), Stop> {
+        let outputs = self.writer.take(input, now);
+        self.perform(outputs)
+    }
+
+    fn send(&mut self) -> Result<(), Stop> {
+        let output = self.writer.send();
+        self.perform(output)
+    }
+
+    fn perform(&mut self, outputs: impl IntoIterator<Item = Output>) -> Result<(), Stop> {
+        for output in outputs {
+            match output {
+                Output::Append { expected, frame, bytes } => {
+                    let (journal, subject) = (self.edge.journal.clone(), self.subject.clone());
+                    self.flight.spawn(async move {
+                        let journal = journal.as_ref();
+                        Input::Appended(append_surely(journal, &subject, expected, frame, bytes, PATIENCE).await)
+                    });
+                }
+                Output::Check => {
+                    let (journal, subject) = (self.edge.journal.clone(), self.subject.clone());
+                    self.flight.spawn(async move { Input::Checked(journal.head(&subject).await) });
+                }
+                Output::Answer { ticket, answer } => {
+                    if let Some(waiting) = self.waiting.remove(&ticket) {
+                        // Whoever hung up needs no answer.
+                        let _ = waiting.send(answer);
+                    }
+                }
+                Output::Stop(stop) => return Err(stop),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unreadable(error: ReadError) -> Stop {
+    match error {
+        ReadError::Unavailable(why) => Stop::Unavailable(why),
+        ReadError::Gap { .. } | ReadError::Corrupt { .. } => Stop::Broken(error.into()),
+    }
+}
+
+/// What came of a task; nobody knows what came of one that failed.
+fn outcome(landed: Result<Input, JoinError>) -> Input {
+    landed.unwrap_or_else(|error| Input::Appended(Err(Lost::Unknown(error.to_string()))))
+}

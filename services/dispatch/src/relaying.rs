@@ -1,0 +1,65 @@
+//! Calls for another process: whoever does not hold the desk asks whoever does, in the caller's name, and tells what it said.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use muster_api::dispatch::v1::dispatch_service_client::DispatchServiceClient;
+use muster_edge::{Answer, Caller, edge::refused, relay::mark};
+use muster_journal::engine::Undone;
+use muster_runtime::status::explain;
+use tonic::{
+    Code, Request, Response, Status,
+    transport::{Channel, Endpoint},
+};
+
+use crate::{driver::Peer, wire::Ask};
+
+/// How long another process may take to answer: as long as it asks its journal, and a little more.
+const WITHIN: Duration = Duration::from_secs(12);
+
+/// How long a connection may take to be made.
+const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+
+/// The way to whoever holds the desk; the last one is kept.
+#[derive(Clone, Default)]
+pub struct Peers(Arc<Mutex<Option<(String, Channel)>>>);
+
+impl Peers {
+    /// Asks `peer` in the name of `caller`; its answer is told as it is, a refusal with all that belongs to it.
+    pub async fn relay<M: Ask>(&self, peer: &Peer, caller: &Caller, message: M) -> Answer<M::Answer> {
+        let client = DispatchServiceClient::new(self.channel(&peer.address)?);
+        let mut call = Request::new(message);
+        call.set_timeout(WITHIN);
+        mark(call.metadata_mut(), &peer.secret, caller);
+        let answer = M::send(call, client).await;
+        answer.map(|answer| Response::new(answer.into_inner())).map_err(|no| told(&no))
+    }
+
+    fn channel(&self, address: &str) -> Result<Channel, Status> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, channel)) = kept.as_ref().filter(|(to, _)| to == address) {
+            return Ok(channel.clone());
+        }
+        let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|error| {
+            refused(Undone::Unavailable(format!("the desk's holder gave '{address}' as its address: {error}")))
+        })?;
+        let channel = endpoint.connect_timeout(CONNECT_WITHIN).tcp_nodelay(true).connect_lazy();
+        *kept = Some((address.to_owned(), channel.clone()));
+        Ok(channel)
+    }
+}
+
+/// What another process said, or what it means that it said nothing.
+fn told(no: &Status) -> Status {
+    if no.code() == Code::Unauthenticated {
+        // It does not know the secret: it began anew, and never saw the lease that named it. Nothing was done.
+        return refused(Undone::Unavailable("the desk is changing hands".to_owned()));
+    }
+    if explain(no).reason == "TRANSPORT" {
+        return refused(Undone::Unsure);
+    }
+    Status::with_details(no.code(), no.message(), Bytes::copy_from_slice(no.details()))
+}

@@ -1,0 +1,2 @@
+//! `cargo run -p muster-bench`: measures and prints.
+fn main() {}

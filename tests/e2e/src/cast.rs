@@ -1,0 +1,323 @@
+//! Whoever calls Muster in a story: clients of every service, and a Reserve small enough to know by heart.
+
+use std::time::Duration;
+
+use muster_api::{
+    dispatch::v1::{
+        AcceptOfferRequest, CompleteEngagementRequest, ListOffersRequest, ReportStageRequest,
+        dispatch_service_client::DispatchServiceClient,
+    },
+    eligibility::v1::{DecideRequest, GetAssessmentRequest, eligibility_service_client::EligibilityServiceClient},
+    intake::v1::{
+        EndorseRequestRequest, FileReportRequest, GetRequestRequest, OpenRequestRequest, SubmitRequestRequest,
+        SummaryReport, intake_service_client::IntakeServiceClient,
+    },
+    monitor::v1::monitor_service_client::MonitorServiceClient,
+    registry::v1::{
+        Authority, Contract, EnrolProviderRequest, GetRealmRequest, Hospital, Provider, RegisterAuthorityRequest,
+        RegisterHospitalRequest, registry_service_client::RegistryServiceClient,
+    },
+    r#type::v1::{Entity, Facts, Impact, Needs, Offer, Position},
+};
+use muster_domain::kernel::Role;
+use muster_edge::testing::call;
+use prost_types::Timestamp;
+use tonic::{
+    Code, Status,
+    transport::{Channel, Endpoint},
+};
+
+/// Longer than anything takes that works, also right after a crash.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Between two looks at something that others bring about, and for which there is no stream in the story.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// The countries of the story, each with a hospital `h-<c>`, an authority `csirt-<c>` and a contact point `spoc-<c>`.
+pub const COUNTRIES: [(&str, &str, &str); 3] = [("FR", "FRD22", "fr"), ("ES", "ES511", "es"), ("PT", "PT170", "pt")];
+
+/// Clients of every service.
+#[derive(Clone)]
+pub struct Cast {
+    /// Registry.
+    pub registry: RegistryServiceClient<Channel>,
+    /// Intake.
+    pub intake: IntakeServiceClient<Channel>,
+    /// Eligibility.
+    pub eligibility: EligibilityServiceClient<Channel>,
+    /// Dispatch.
+    pub dispatch: DispatchServiceClient<Channel>,
+    /// Monitor.
+    pub monitor: MonitorServiceClient<Channel>,
+}
+
+fn channel(address: &str) -> Channel {
+    Endpoint::from_shared(address.to_owned()).expect("an address").connect_lazy()
+}
+
+impl Cast {
+    /// Clients of the services at these addresses.
+    pub fn new(address_of: impl Fn(&str) -> String) -> Self {
+        let channel = |role: &str| channel(&address_of(role));
+        Self {
+            registry: RegistryServiceClient::new(channel("registry")),
+            intake: IntakeServiceClient::new(channel("intake")),
+            eligibility: EligibilityServiceClient::new(channel("eligibility")),
+            dispatch: DispatchServiceClient::new(channel("dispatch")),
+            monitor: MonitorServiceClient::new(channel("monitor")),
+        }
+    }
+
+    /// Puts everybody on record: the countries' hospitals and users, and providers `s1` to `s<n>`, each with two teams.
+    pub async fn register(&mut self, providers: usize) {
+        let now = self.now().await;
+        for (country, nuts, c) in COUNTRIES {
+            let authority = Authority {
+                authority: format!("csirt-{c}"),
+                name: format!("CSIRT of {country}"),
+                kind: "csirt".to_owned(),
+                country: country.to_owned(),
+                spoc: format!("spoc-{c}"),
+            };
+            let message = RegisterAuthorityRequest { request_id: id(), authority: Some(authority) };
+            surely(async || {
+                self.registry.clone().register_authority(call(Role::Operator, "ops", message.clone())).await
+            })
+            .await;
+            let hospital = Hospital {
+                hospital: format!("h-{c}"),
+                name: format!("Hospital of {country}"),
+                member_state: country.to_owned(),
+                nuts: nuts.to_owned(),
+                kind: "university-hospital".to_owned(),
+                annex: "I".to_owned(),
+                category: "essential".to_owned(),
+                size: "large".to_owned(),
+            };
+            let message = RegisterHospitalRequest { request_id: id(), hospital: Some(hospital) };
+            surely(async || {
+                self.registry.clone().register_hospital(call(Role::Operator, "ops", message.clone())).await
+            })
+            .await;
+        }
+        for n in 1..=providers {
+            let message = EnrolProviderRequest { request_id: id(), provider: Some(provider(n, 2, &now)) };
+            surely(async || self.registry.clone().enrol_provider(call(Role::Operator, "ops", message.clone())).await)
+                .await;
+        }
+    }
+
+    /// What the realm's clock shows.
+    pub async fn now(&mut self) -> Timestamp {
+        let realm = surely(async || {
+            self.registry.clone().get_realm(call(Role::Auditor, "audit", GetRealmRequest::default())).await
+        });
+        realm.await.now.expect("a realm has a clock")
+    }
+
+    /// A hospital opens a request; gives its id.
+    pub async fn open(&mut self, c: &str) -> String {
+        let facts = Some(facts(c, &self.now().await));
+        let message = OpenRequestRequest { request_id: id(), hospital: String::new(), facts, contact: None };
+        let hospital = format!("h-{c}");
+        let open = async || self.intake.clone().open_request(call(Role::Hospital, &hospital, message.clone())).await;
+        surely(open).await.request
+    }
+
+    /// Its authority endorses it and its contact point submits it.
+    pub async fn submit(&mut self, c: &str, request: &str) {
+        let (authority, spoc) = (format!("csirt-{c}"), format!("spoc-{c}"));
+        let message = EndorseRequestRequest { request_id: id(), request: request.to_owned() };
+        surely(async || self.intake.clone().endorse_request(call(Role::Authority, &authority, message.clone())).await)
+            .await;
+        let message = SubmitRequestRequest { request_id: id(), request: request.to_owned() };
+        surely(async || self.intake.clone().submit_request(call(Role::Spoc, &spoc, message.clone())).await).await;
+    }
+
+    /// An officer grants it in full, as soon as it is assessed; gives the decision's place.
+    pub async fn grant(&mut self, request: &str) -> Position {
+        let message = GetAssessmentRequest { read_at: None, request: request.to_owned() };
+        until(async || {
+            let asked = self.eligibility.clone().get_assessment(call(Role::Officer, "duty", message.clone())).await;
+            asked.ok().and_then(|answer| answer.into_inner().assessment).filter(|a| a.state == "assessed")
+        })
+        .await;
+        let message = DecideRequest {
+            request_id: id(),
+            request: request.to_owned(),
+            outcome: "granted".to_owned(),
+            reason: "all gates pass".to_owned(),
+            ..DecideRequest::default()
+        };
+        let decided =
+            surely(async || self.eligibility.clone().decide(call(Role::Officer, "duty", message.clone())).await).await;
+        decided.position.expect("a write has a position")
+    }
+
+    /// The next offer for a request that a provider may answer.
+    pub async fn offer(&mut self, request: &str) -> Offer {
+        let message = ListOffersRequest {
+            statuses: vec!["pending".to_owned(), "seen".to_owned()],
+            request: request.to_owned(),
+            ..ListOffersRequest::default()
+        };
+        until(async || {
+            let listed = self.dispatch.clone().list_offers(call(Role::Officer, "duty", message.clone())).await;
+            listed.ok().and_then(|answer| answer.into_inner().offers.into_iter().next())
+        })
+        .await
+    }
+
+    /// The provider accepts, comes on task and completes; gives the place of the accept.
+    pub async fn work(&mut self, offer: &Offer) -> Position {
+        let (provider, offer) = (offer.provider.clone(), offer.offer.clone());
+        let message = AcceptOfferRequest { request_id: id(), offer: offer.clone() };
+        let accept =
+            async || self.dispatch.clone().accept_offer(call(Role::Provider, &provider, message.clone())).await;
+        let position = surely(accept).await.position.expect("a write has a position");
+        let message = ReportStageRequest { request_id: id(), offer: offer.clone(), stage: "on-task".to_owned() };
+        surely(async || self.dispatch.clone().report_stage(call(Role::Provider, &provider, message.clone())).await)
+            .await;
+        let message = CompleteEngagementRequest { request_id: id(), offer, days_used: 7 };
+        surely(async || {
+            self.dispatch.clone().complete_engagement(call(Role::Provider, &provider, message.clone())).await
+        })
+        .await;
+        position
+    }
+
+    /// The user files its report once support has ended, which closes the request.
+    pub async fn report(&mut self, c: &str, request: &str) {
+        let authority = format!("csirt-{c}");
+        self.comes_to(request, "support-ended").await;
+        let report =
+            SummaryReport { aim_reached: true, hours_to_emergency_care: Some(30), document_sha256: "ab".repeat(32) };
+        let message = FileReportRequest { request_id: id(), request: request.to_owned(), report: Some(report) };
+        surely(async || self.intake.clone().file_report(call(Role::Authority, &authority, message.clone())).await)
+            .await;
+        self.comes_to(request, "closed").await;
+    }
+
+    /// Waits until intake shows a request in a state.
+    pub async fn comes_to(&mut self, request: &str, state: &str) {
+        let message = GetRequestRequest { read_at: None, request: request.to_owned() };
+        until(async || {
+            let asked = self.intake.clone().get_request(call(Role::Officer, "duty", message.clone())).await;
+            asked.ok().and_then(|answer| answer.into_inner().request).filter(|found| found.state == state)
+        })
+        .await;
+    }
+}
+
+/// A provider that works everywhere in the story.
+pub fn provider(n: usize, teams: u32, now: &Timestamp) -> Provider {
+    let hour = |hours: i64| Some(prost_types::Duration { seconds: 3600 * hours, nanos: 0 });
+    Provider {
+        provider: format!("s{n}"),
+        name: format!("Invented Response {n}"),
+        established_in: "FR".to_owned(),
+        controlled_from: "FR".to_owned(),
+        contracts: vec![Contract {
+            contract: "c1".to_owned(),
+            from: Some(*now),
+            until: Some(Timestamp { seconds: now.seconds + 365 * 24 * 3600, nanos: 0 }),
+            services: vec!["isim.forensics".to_owned(), "isim.mitigation-recovery".to_owned()],
+            member_states: COUNTRIES.map(|(country, ..)| country.to_owned()).to_vec(),
+            teams,
+            onsite_teams: teams,
+            person_days: 2_000,
+            pre_committed_days: 100,
+            remote_start: hour(2),
+            onsite_home: hour(6),
+            onsite_abroad: hour(12),
+        }],
+        languages: ["en", "fr", "es", "pt"].map(str::to_owned).to_vec(),
+        ..Provider::default()
+    }
+}
+
+/// What a hospital of the story declares: a closed emergency department.
+pub fn facts(c: &str, now: &Timestamp) -> Facts {
+    let (country, nuts, _) = COUNTRIES.into_iter().find(|(.., code)| *code == c).expect("a country of the story");
+    Facts { incident: id(), detected_at: Some(*now), ..facts_of(country, nuts, c) }
+}
+
+fn facts_of(country: &str, nuts: &str, c: &str) -> Facts {
+    Facts {
+        incident: String::new(),
+        detected_at: None,
+        detected_precision: "minute".to_owned(),
+        country: country.to_owned(),
+        nuts: vec![nuts.to_owned()],
+        languages: vec![c.to_owned()],
+        entity: Some(Entity {
+            name: format!("Hospital of {country}"),
+            kind: "university-hospital".to_owned(),
+            annex: "I".to_owned(),
+            category: "essential".to_owned(),
+            size: "large".to_owned(),
+        }),
+        incident_types: vec!["information-content-security/unauthorised-information-modification".to_owned()],
+        class_claimed: "significant".to_owned(),
+        national_capacity_exceeded: false,
+        impact: Some(Impact {
+            hospitals_affected: Some(1),
+            emergency: "closed".to_owned(),
+            records_unavailable: Some(true),
+            services_restored: Some(false),
+            data_breach: Some(false),
+            ransom_demanded: Some(true),
+        }),
+        spillover: "low".to_owned(),
+        affected: vec![country.to_owned()],
+        needs: Some(Needs {
+            services: vec!["isim.forensics".to_owned()],
+            remote_teams: 1,
+            onsite_teams: 0,
+            person_days: 20,
+            duration: None,
+        }),
+        measures: vec!["isolation".to_owned()],
+        suppliers: Vec::new(),
+        tlp: "TLP:AMBER".to_owned(),
+        exercise: true,
+    }
+}
+
+/// A new request id.
+pub fn id() -> String {
+    muster_runtime::ids::new().to_string()
+}
+
+/// Makes a call until it is answered: the same again while nobody can answer, which is what clients are told to do. A refusal
+/// fails the test.
+pub async fn surely<T>(mut attempt: impl AsyncFnMut() -> Result<tonic::Response<T>, Status>) -> T {
+    let answered = async {
+        loop {
+            match attempt().await {
+                Ok(answer) => return answer.into_inner(),
+                Err(no) if may_help(&no) => tokio::time::sleep(LOOK_EVERY).await,
+                Err(no) => panic!("refused: {no:?}"),
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, answered).await.expect("somebody answers in time")
+}
+
+/// Whether the same call again may be answered.
+pub fn may_help(no: &Status) -> bool {
+    matches!(no.code(), Code::Unavailable | Code::Unknown | Code::Cancelled | Code::ResourceExhausted)
+}
+
+/// Looks until there is something.
+pub async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let found = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, found).await.expect("it comes in time")
+}
