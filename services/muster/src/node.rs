@@ -280,7 +280,12 @@ async fn open_realm(journal: Arc<dyn Journal>, plan: &Plan) -> Result<Realm, Sta
     let refused = |undone: Undone| StartError::Realm(undone.into());
     let subject = Subjects(plan.realm.clone()).realm();
     let subject = subject.map_err(|error| refused(Undone::Unavailable(error.to_string())))?;
-    let executor = Executor::<Realm>::new(journal, Arc::new(|| SystemClock.now()), ids::new);
+    // The first moment of the realm's own time: log time begins here.
+    let at = match plan.opens {
+        Some(RealmClock::Exercise { starts_at, .. }) => starts_at,
+        Some(RealmClock::System) | None => SystemClock.now(),
+    };
+    let executor = Executor::<Realm>::new(journal, Arc::new(move || at), ids::new);
     let known = executor.read(&subject).await.map_err(refused)?.state;
     let clock = match (&known, plan.opens) {
         (Some(realm), _) if !plan.insists => return Ok(realm.clone()),
@@ -289,12 +294,7 @@ async fn open_realm(journal: Arc<dyn Journal>, plan: &Plan) -> Result<Realm, Sta
     };
     let realm = Realm { id: plan.realm.clone(), clock };
     let by = Actor { role: Role::Operator, principal: PrincipalId::parse("muster").unwrap_or_default() };
-    let command = ids::new();
-    let at = match clock {
-        RealmClock::System => SystemClock.now(),
-        RealmClock::Exercise { starts_at, .. } => starts_at,
-    };
-    let received = Received { at, by };
+    let (command, received) = (ids::new(), Received { at, by });
     let meta = Meta { command, fingerprint: [0; 32], received, causation: None, correlation: command };
     executor.execute(&subject, realm::Command::Open(realm.clone()), meta).await.map_err(refused)?;
     Ok(executor.read(&subject).await.map_err(refused)?.state.unwrap_or(realm))
