@@ -62,7 +62,7 @@ fn main() -> ExitCode {
     };
     let done = runtime.block_on(async {
         match word {
-            Word::Demo(args) => Box::pin(args.run()).await.map_err(Fault::from),
+            Word::Demo(args) => Box::pin(args.run(globals.no_color)).await.map_err(Fault::from),
             Word::Up(args) => args.run().await.map_err(Fault::from),
             Word::Serve(args) => args.run().await.map_err(Fault::from),
             Word::Doctor(args) => args.run().await.map_err(Fault::from),
