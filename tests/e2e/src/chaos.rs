@@ -16,7 +16,7 @@ use muster_api::{
         WithdrawRequestRequest,
     },
     registry::v1::{
-        ApproveSuspensionRequest, EnrolProviderRequest, ProposeSuspensionRequest, ReinstateProviderRequest,
+        ApproveSuspensionRequest, EnrolProviderRequest, ProposeSuspensionRequest, Provider, ReinstateProviderRequest,
     },
     r#type::v1::{Facts, Offer, Position},
 };
@@ -83,7 +83,7 @@ pub enum Act {
     /// An officer takes an offer or its work back.
     Officer(Box<Offer>, bool),
     /// A provider's terms change.
-    Enrol(usize, u32),
+    Enrol(Box<Provider>),
     /// A provider is suspended by two, or reinstated.
     Suspend(usize, usize),
 }
@@ -190,7 +190,7 @@ impl Crowd {
             }
             67..92 => Act::Provider(Box::new(lots.pick(&world.offers)?.clone()), lots.below(12)),
             92..95 => Act::Officer(Box::new(lots.pick(&world.offers)?.clone()), lots.below(2) == 0),
-            95..98 => Act::Enrol(1 + lots.below(6), 1 + lots.below(4) as u32),
+            95..98 => Act::Enrol(Box::new(provider(1 + lots.below(6), 1 + lots.below(4) as u32, &self.now))),
             _ => Act::Suspend(1 + lots.below(6), lots.below(3)),
         })
     }
@@ -280,9 +280,8 @@ impl Act {
                     told(cast.dispatch.release_engagement(from(by, message)).await, |a| a.position)
                 }
             }
-            Self::Enrol(n, teams) => {
-                let now = cast.now().await;
-                let message = EnrolProviderRequest { request_id, provider: Some(provider(*n, *teams, &midnight(now))) };
+            Self::Enrol(provider) => {
+                let message = EnrolProviderRequest { request_id, provider: Some((**provider).clone()) };
                 told(cast.registry.enrol_provider(from(by, message)).await, |a| a.position)
             }
             Self::Suspend(n, step) => suspend(cast, by, request_id, format!("s{n}"), *step).await,
@@ -379,9 +378,4 @@ fn from<M>(by: &Actor, message: M) -> tonic::Request<M> {
 
 fn told<A>(answer: Result<tonic::Response<A>, Status>, position: impl FnOnce(A) -> Option<Position>) -> Told {
     Ok((position(answer?.into_inner()).unwrap_or_default(), None))
-}
-
-/// The beginning of the day, so that a provider's contract is the same whenever its terms are sent.
-fn midnight(now: prost_types::Timestamp) -> prost_types::Timestamp {
-    prost_types::Timestamp { seconds: now.seconds - now.seconds % 86_400, nanos: 0 }
 }
