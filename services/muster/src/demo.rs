@@ -19,10 +19,7 @@ use std::{
 };
 
 use clap::Args;
-use muster_domain::{
-    kernel::{RealmId, Timestamp},
-    registry::events::RealmClock,
-};
+use muster_domain::{kernel::Timestamp, registry::events::RealmClock};
 use muster_runtime::{
     clock::{Clock, SystemClock},
     lifecycle::{self, Ended},
