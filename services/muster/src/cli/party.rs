@@ -26,6 +26,8 @@ pub enum Turn {
     Authority,
     /// The single point of contact's.
     Spoc,
+    /// The hospital's, until its authority has made the request and submitted it.
+    Asker,
 }
 
 impl Turn {
@@ -34,6 +36,16 @@ impl Turn {
             Self::Hospital => Role::Hospital,
             Self::Authority => Role::Authority,
             Self::Spoc => Role::Spoc,
+            Self::Asker => Role::Hospital,
+        }
+    }
+
+    /// Whose turn it is on this request.
+    fn on(self, request: &Request) -> Self {
+        match self {
+            Self::Asker if ["opened", "returned", "endorsed"].contains(&request.state.as_str()) => Self::Hospital,
+            Self::Asker => Self::Authority,
+            Self::Hospital | Self::Authority | Self::Spoc => self,
         }
     }
 }
@@ -83,8 +95,9 @@ impl Session {
         let id = self.request(name, &auditor).await?;
         let ask = GetRequestRequest { read_at: None, request: id.clone() };
         let request = self.intake(&auditor).await?.get_request(ask).await?.into_inner().request.unwrap_or_default();
+        let turn = turn.on(&request);
         let (principal, because) = match turn {
-            Turn::Hospital => (request.hospital.clone(), "whose request it is".to_owned()),
+            Turn::Hospital | Turn::Asker => (request.hospital.clone(), "whose request it is".to_owned()),
             Turn::Spoc => self.spoc_of(&request, &auditor).await?,
             Turn::Authority => self.authority_of(&request, &auditor).await?,
         };

@@ -411,7 +411,7 @@ async fn submit(session: &Session, name: &RequestName) -> Result<(), Failure> {
 impl Withdraw {
     async fn tell(self, session: &Session) -> Result<(), Failure> {
         let name = &self.one.request;
-        let (request, caller) = session.party(Turn::Hospital, name).await?;
+        let (request, caller) = session.party(Turn::Asker, name).await?;
         session.confirm(&format!("Withdraw {}? Offers are rescinded and work is released.", name.as_str()))?;
         let ask =
             WithdrawRequestRequest { request_id: session.request_id()?, request: request.clone(), reason: self.reason };
