@@ -13,8 +13,6 @@ pub struct RoleHealth {
     pub ready: bool,
     /// Up to where it has followed the log.
     pub position: Position,
-    /// Records that it is behind the head.
-    pub behind: u64,
     /// What is wrong, in words; empty if nothing is.
     pub trouble: String,
 }

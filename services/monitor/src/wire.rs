@@ -128,14 +128,15 @@ pub(crate) fn status(
         now: Some(timestamp(now)),
         speed,
         head: Some(head),
-        roles: (health.roles)().into_iter().map(role).collect(),
+        roles: (health.roles)().into_iter().map(|health| role(health, head.sequence)).collect(),
         version: health.version.clone(),
         journal: health.journal.to_owned(),
         unsafe_settings: health.unsafe_settings.iter().map(unsafe_setting).collect(),
     }
 }
 
-fn role(RoleHealth { role, ready, position, behind, trouble }: RoleHealth) -> v1::RoleStatus {
+fn role(RoleHealth { role, ready, position, trouble }: RoleHealth, head: u64) -> v1::RoleStatus {
+    let behind = head.saturating_sub(position.sequence);
     v1::RoleStatus { role, ready, position: Some(position.into()), behind, trouble }
 }
 

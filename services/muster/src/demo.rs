@@ -19,10 +19,7 @@ use std::{
 };
 
 use clap::Args;
-use muster_domain::{
-    kernel::{RealmId, Timestamp},
-    registry::events::RealmClock,
-};
+use muster_domain::{kernel::Timestamp, registry::events::RealmClock};
 use muster_runtime::{
     clock::{Clock, SystemClock},
     lifecycle::{self, Ended},
@@ -33,23 +30,17 @@ use tokio::{
 };
 use tonic::transport::Endpoint;
 
-use self::{
-    cast::Trouble,
-    data::Data,
-    narrator::Narrator,
-    place::{Place, Signpost},
-    stage::Stage,
-};
+use self::{cast::Trouble, data::Data, narrator::Narrator, place::Place, stage::Stage};
 use crate::{
     cli::look::Look,
     files::BadFile,
     node::{Node, Part, Plan, StartError},
-    serve::NatsArgs,
+    serve::{Announced, NatsArgs},
     storage::JournalSpec,
 };
 
-/// When the exercise starts, in its own time: Monday, 2 November 2026, 18:00 UTC.
-const STARTS_AT: Timestamp = Timestamp::from_millis(1_793_642_400_000);
+/// When the exercise starts, in its own time: Monday, 2 November 2026, 20:00 UTC.
+const STARTS_AT: Timestamp = Timestamp::from_millis(1_793_649_600_000);
 
 /// See Muster at work: an exercise with an invented Reserve, played at speed and told; nothing to install
 #[derive(Args, Clone, Debug)]
@@ -89,7 +80,7 @@ pub enum DemoError {
     #[error("the exercise cannot begin: {0}")]
     Begin(#[from] Trouble),
     /// Something ended otherwise than it should.
-    #[error("{} not as it should be; see above", words::count(*.0, "thing is"))]
+    #[error("not everything ended as it should: {} told above", words::count(*.0, "difference"))]
     Differs(usize),
     /// The process ended by itself.
     #[error("{0}")]
@@ -116,8 +107,8 @@ impl DemoArgs {
         let channel = Endpoint::from_shared(format!("http://{address}")).map_err(io::Error::other)?.connect_lazy();
         let narrator = Narrator::start(look(no_colour), !once);
         let stage = Stage::new(channel, data, narrator, speed);
-        // One that nobody will look at leaves other people's signposts alone.
-        let signpost = if once { None } else { signpost(address, &realm) };
+        // With --once nobody will look around, and whatever else runs here stays the one that commands find.
+        let announced = (!once).then(|| Announced::write(address, &realm)).flatten();
 
         let played = tokio::select! {
             played = stage.play(&realm) => played,
@@ -126,7 +117,7 @@ impl DemoArgs {
         };
         if !once && matches!(played, Ok(()) | Err(DemoError::Differs(_))) {
             tokio::select! {
-                () = stage.stay(address, signpost.is_some()) => {}
+                () = stage.stay(address, announced.is_some()) => {}
                 Some(()) = signals.recv() => {}
                 ended = &mut running => return Err(DemoError::Ended(ended_badly(ended))),
             }
@@ -154,12 +145,6 @@ impl DemoArgs {
             listen,
         }
     }
-}
-
-/// Shows a second terminal the way; without one, commands must say where the exercise is.
-fn signpost(address: SocketAddr, realm: &RealmId) -> Option<Signpost> {
-    let set_up = Signpost::set_up(address, realm);
-    set_up.inspect_err(|error| tracing::warn!(%error, "a second terminal must be told the address")).ok()
 }
 
 /// Colour where a person looks and nobody said no (<https://no-color.org>).

@@ -1,12 +1,12 @@
 //! A process of Muster: one or more services on one realm, behind one address.
 
-use std::{collections::BTreeSet, io, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, io, net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::ValueEnum;
 use muster_api::{
     DESCRIPTORS, dispatch::v1::dispatch_service_server::DispatchServiceServer,
     eligibility::v1::eligibility_service_server::EligibilityServiceServer,
-    intake::v1::intake_service_server::IntakeServiceServer,
+    intake::v1::intake_service_server::IntakeServiceServer, monitor::v1::monitor_service_server::MonitorServiceServer,
     registry::v1::registry_service_server::RegistryServiceServer,
 };
 use muster_dispatch::Desk;
@@ -19,9 +19,20 @@ use muster_domain::{
 };
 use muster_edge::{Edge, people::People, reacting, relay::Relay};
 use muster_journal::{
-    engine::{Meta, Undone, executor::Executor, follower::Follower},
+    engine::{
+        Meta, Undone,
+        executor::Executor,
+        follower::{Follower, View},
+    },
+    jetstream::Unsafe,
     port::Journal,
     subjects::Subjects,
+    table::Table,
+};
+use muster_monitor::{
+    health::{Health, RoleHealth, UnsafeSetting},
+    projection,
+    views::Monitor,
 };
 use muster_runtime::{
     clock::{Clock, ExerciseClock, SystemClock},
@@ -190,8 +201,44 @@ impl Node {
             self.life.spawn("desk-ready", desk_ready(edge.clone(), health.clone(), named(&server), desk));
             routes = routes.add_service(server);
         }
+        if plan.parts.contains(&Part::Monitor) {
+            let service = muster_monitor::Service::new(edge.clone(), follower, self.health(plan, storage));
+            if let Some(dir) = storage.projections.clone() {
+                self.life.spawn("projector", ends(project(edge.clone(), service.view(), dir)));
+            }
+            let server = MonitorServiceServer::new(service);
+            names.push(named(&server));
+            routes = routes.add_service(server);
+        }
         self.life.spawn("ready", ready(edge.clone(), health.clone(), names));
         routes
+    }
+
+    /// How this process stands, for whoever asks monitor.
+    fn health(&self, plan: &Plan, storage: &Storage) -> Health {
+        let setting = |Unsafe { name, says, way_out }: &Unsafe| UnsafeSetting {
+            name: (*name).to_owned(),
+            says: format!("{says}; {way_out}"),
+            accepted: true,
+        };
+        let (people, parts) = (self.edge.people.clone(), plan.parts.clone());
+        let roles = move || {
+            let progress = people.progress();
+            let trouble = progress.broken.as_ref().map(ToString::to_string).unwrap_or_default();
+            let role = |part: &Part| RoleHealth {
+                role: part.as_str().to_owned(),
+                ready: progress.broken.is_none(),
+                position: progress.position,
+                trouble: trouble.clone(),
+            };
+            parts.iter().map(role).collect()
+        };
+        Health {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            journal: plan.journal.kind(),
+            unsafe_settings: storage.unsafe_settings.iter().map(setting).collect(),
+            roles: Arc::new(roles),
+        }
     }
 
     /// Reads the log for every view of the process.
@@ -204,6 +251,18 @@ impl Node {
             }
         });
     }
+}
+
+/// Keeps monitor's rows on disk. They are a copy for other tools: without them Muster answers all the same.
+async fn project(edge: Edge, view: View<Monitor>, dir: PathBuf) {
+    let head = reacting::head(&edge).await;
+    let origin = projection::origin(&edge.realm);
+    let opened = tokio::task::spawn_blocking(move || Table::open(&dir, &origin, head)).await;
+    match opened.map_err(io::Error::other).and_then(|opened| opened.map_err(io::Error::other)) {
+        Ok(table) => projection::project(view, table, head, edge.stopping.clone()).await,
+        Err(error) => tracing::error!(%error, "the rows on disk are not kept"),
+    }
+    edge.stopping.cancelled().await;
 }
 
 fn named<S: NamedService>(_: &S) -> &'static str {

@@ -1,10 +1,8 @@
-//! Where the exercise is kept, in a directory that goes when the demonstration ends or wherever somebody says; and how a second
-//! terminal finds it.
+//! Where the exercise is kept: in a directory that goes when the demonstration ends, or wherever somebody says.
 
 use std::{
     fs::{self, DirBuilder},
     io,
-    net::SocketAddr,
     os::unix::fs::DirBuilderExt,
     path::PathBuf,
 };
@@ -12,10 +10,7 @@ use std::{
 use muster_domain::kernel::RealmId;
 use muster_runtime::ids;
 
-use crate::{
-    cli::context::{Context, ContextError},
-    storage::JournalSpec,
-};
+use crate::storage::JournalSpec;
 
 /// A place for one exercise.
 pub struct Place {
@@ -50,38 +45,6 @@ impl Drop for Place {
             && let Err(error) = fs::remove_dir_all(directory)
         {
             tracing::warn!(directory = %directory.display(), %error, "could not be removed: remove it by hand");
-        }
-    }
-}
-
-/// What shows a second terminal the way: the context file, as long as the exercise lives.
-pub struct Signpost {
-    path: PathBuf,
-    context: Context,
-    /// Another Muster's, which stands again afterwards.
-    before: Option<Context>,
-}
-
-impl Signpost {
-    /// Points at an exercise.
-    pub fn set_up(address: SocketAddr, realm: &RealmId) -> Result<Self, ContextError> {
-        let path = Context::place()?;
-        let context = Context::development(format!("http://{address}"), realm.as_str());
-        let before = Context::read(&path)?;
-        context.write(&path)?;
-        Ok(Self { path, context, before })
-    }
-}
-
-impl Drop for Signpost {
-    fn drop(&mut self) {
-        let gone = self.context.remove(&self.path).and_then(|()| match &self.before {
-            // Whoever wrote theirs in the meantime has it still.
-            Some(before) if !self.path.exists() => before.write(&self.path),
-            Some(_) | None => Ok(()),
-        });
-        if let Err(error) = gone {
-            tracing::warn!(%error, "the way to this exercise is still shown");
         }
     }
 }
