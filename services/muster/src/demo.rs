@@ -32,10 +32,10 @@ use tonic::transport::Endpoint;
 
 use self::{cast::Trouble, data::Data, narrator::Narrator, place::Place, stage::Stage};
 use crate::{
-    cli::look::Look,
+    cli::{context::Signpost, look::Look},
     files::BadFile,
     node::{Node, Part, Plan, StartError},
-    serve::{Announced, NatsArgs},
+    serve::NatsArgs,
     storage::JournalSpec,
 };
 
@@ -107,8 +107,8 @@ impl DemoArgs {
         let channel = Endpoint::from_shared(format!("http://{address}")).map_err(io::Error::other)?.connect_lazy();
         let narrator = Narrator::start(look(no_colour), !once);
         let stage = Stage::new(channel, data, narrator, speed);
-        // With --once nobody will look around, and whatever else runs here stays the one that commands find.
-        let announced = (!once).then(|| Announced::write(address, &realm)).flatten();
+        // One that nobody will look at leaves other people's signposts alone.
+        let signpost = (!once).then(|| Signpost::set_up(address, &realm)).flatten();
 
         let played = tokio::select! {
             played = stage.play(&realm) => played,
@@ -117,7 +117,7 @@ impl DemoArgs {
         };
         if !once && matches!(played, Ok(()) | Err(DemoError::Differs(_))) {
             tokio::select! {
-                () = stage.stay(address, announced.is_some()) => {}
+                () = stage.stay(address, signpost.is_some()) => {}
                 Some(()) = signals.recv() => {}
                 ended = &mut running => return Err(DemoError::Ended(ended_badly(ended))),
             }
