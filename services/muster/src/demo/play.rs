@@ -8,7 +8,7 @@ use muster_api::{
     },
     eligibility::v1::DecideRequest,
     intake::v1::{EndorseRequestRequest, OpenRequestRequest, SubmitRequestRequest},
-    monitor::v1::{Card, RequestPage},
+    monitor::v1::RequestPage,
     registry::v1::Hospital,
     r#type::v1::{Contact, Cut, Engagement, Needs, Offer, Terms},
 };
@@ -32,7 +32,6 @@ pub struct Play<'a> {
     pub hospital: Hospital,
     /// Its authority.
     pub authority: Player,
-    authority_name: String,
     /// The single point of contact that transmits.
     pub spoc: Player,
     /// Its id.
@@ -66,14 +65,13 @@ impl<'a> Play<'a> {
             stage,
             hospital,
             authority: Player::new(Role::Authority, authority.authority),
-            authority_name: authority.name,
             spoc: Player::new(Role::Spoc, authority.spoc),
             request,
         };
         stage.remember(case, &play.request);
         let page = play.until("the request is open", |_| true).await?;
         let name = &play.hospital.name;
-        play.tell(&page, "intake.request.opened", format!("{name} opens a request: {}", told.narrative));
+        play.tell(&page, "intake.request.opened", format!("{name} asks for help. {}", told.narrative));
         Ok(play)
     }
 
@@ -107,11 +105,8 @@ impl<'a> Play<'a> {
         let submitted = self.stage.cast.intake().submit_request(self.spoc.call(message)).await;
         let due = moment(self.spoc.got("submit the request", submitted)?.answer_due_at);
         let page = self.assessed().await?;
-        let text = format!(
-            "{} makes it its own; its single point of contact submits it. The answer is due by {}.",
-            self.authority_name,
-            clock(due)
-        );
+        let text =
+            format!("The national CSIRT endorses, its contact point submits: an answer is due by {}.", clock(due));
         self.tell(&page, "intake.request.submitted", text);
         Ok(page)
     }
@@ -133,10 +128,15 @@ impl<'a> Play<'a> {
         self.until("the request is judged", |page| !page.gates.is_empty()).await
     }
 
-    /// Tells how it was judged, and why.
+    /// Tells how it was judged, and what its rank rests on.
     pub fn tell_judged(&self, page: &RequestPage) {
         self.tell(page, "eligibility.assessment.assessed", words::judged(page));
-        self.why(words::reasons(page));
+        self.why(words::rank(page));
+    }
+
+    /// Tells which gates failed, or what makes the incident significant.
+    pub fn tell_gates(&self, page: &RequestPage) {
+        self.why(words::gates(page));
     }
 
     /// An officer answers; waits until the answer stands.
@@ -172,17 +172,18 @@ impl<'a> Play<'a> {
             Some(version) => format!("Policy {version}"),
             None => "An officer".to_owned(),
         };
-        let terms = decision.terms.as_ref().map(words::terms).unwrap_or_default();
+        let (name, terms) = (&self.hospital.name, decision.terms.as_ref().map(words::terms).unwrap_or_default());
         let text = match decision.outcome.as_str() {
-            "granted" => format!("{by} grants all of it: {terms}."),
-            "refused" => format!("{by} refuses."),
-            _ => format!("{by} grants a part of it: {terms}."),
+            "granted" => format!("{by} grants {name} all it asked for: {terms}."),
+            "refused" => format!("{by} refuses: {}", decision.reason),
+            _ => format!("{by} grants {name} a part of it: {terms}."),
         };
         self.tell(page, "eligibility.assessment.decided", text);
-        self.why(decision.cuts.iter().map(|cut| format!("{} cut: {}", cut.what.replace('_', " "), cut.reason)));
-        if decision.outcome == "refused" {
-            self.why([decision.reason.clone()]);
-        }
+        self.why(
+            decision.cuts.iter().map(|cut| {
+                format!("fewer {}: {}", cut.what.replace("onsite", "on-site").replace('_', " "), cut.reason)
+            }),
+        );
     }
 
     /// Waits for offers that a provider may answer, or for the engagement.
@@ -192,20 +193,23 @@ impl<'a> Play<'a> {
         Ok(pending(&page).cloned().collect())
     }
 
-    /// Tells who is asked and why, and why others are not.
+    /// Tells who is asked, and why they.
     pub fn tell_offered(&self, offers: &[Offer]) {
         let Some(first) = offers.first() else { return };
-        let until = clock(moment(first.expires_at));
+        let (fit, until) = (words::looked_at(first), clock(moment(first.expires_at)));
         let text = match offers {
-            [one] => format!("{}. {} is asked, until {until}.", words::looked_at(one), self.name(&one.provider)),
-            more => format!(
-                "{}. {} are asked at once, until {until}: the first to accept has the work.",
-                words::looked_at(first),
-                more.len()
-            ),
+            [one] => format!("{fit}. {} is asked, until {until}.", self.name(&one.provider)),
+            more => {
+                format!("{fit}. The best {} are asked at once, until {until}: the first to accept has it.", more.len())
+            }
         };
         self.stage.narrator.say(Line::Event(moment(first.offered_at), text));
         self.why(offers.iter().map(|offer| words::chosen(&self.stage.data, offer)));
+    }
+
+    /// Tells why others are not asked.
+    pub fn tell_passed_over(&self, offers: &[Offer]) {
+        let Some(first) = offers.first() else { return };
         self.why(words::passed_over(&self.stage.data, &first.considered, &first.country));
     }
 
@@ -215,15 +219,9 @@ impl<'a> Play<'a> {
         let names: Vec<_> = offers.iter().map(|offer| self.name(&offer.provider)).collect();
         let are = if names.len() == 1 { "is" } else { "are" };
         let until = clock(moment(first.expires_at));
-        let divider = if before.is_empty() { "" } else { " " };
-        let text = format!("{before}{divider}{} {are} asked, until {until}.", names.join(" and "));
+        let text = format!("{before}{} {are} asked, until {until}.", names.join(" and "));
         self.stage.narrator.say(Line::Event(moment(first.offered_at), text));
         self.why(offers.iter().map(|offer| words::chosen(&self.stage.data, offer)));
-        self.why(
-            words::passed_over(&self.stage.data, &first.considered, "")
-                .into_iter()
-                .filter(|why| why.contains("before")),
-        );
     }
 
     /// Tells how the work goes.
@@ -251,7 +249,7 @@ impl<'a> Play<'a> {
         let hidden =
             if seen.hospital.is_empty() && seen.request.is_empty() { "neither hospital nor request" } else { "all" };
         let text = format!(
-            "until it accepts a provider sees: {}, {}, {}, {}; {hidden}",
+            "until it accepts, a provider sees: {}, {}, {}, {}; {hidden}",
             seen.incident_class,
             seen.country,
             seen.languages.join(" "),
@@ -308,7 +306,7 @@ impl<'a> Play<'a> {
             }
         }
         let Some(engagement) = engagement else { return self.somebody_accepts().await };
-        let both = if told.is_empty() { "" } else { "Both accept at the same moment; one can win. " };
+        let both = if told.is_empty() { "" } else { "All accept at the same moment and one can win: " };
         self.tell_accepted(&engagement, both);
         self.why(told.into_iter().map(|(offer, says)| format!("{} is told: {says}", self.name(&offer.provider))));
         Ok(engagement)
@@ -330,9 +328,8 @@ impl<'a> Play<'a> {
 
     fn tell_accepted(&self, engagement: &Engagement, before: &str) {
         let text = format!(
-            "{before}{} accepts: for {}, on task by {}.",
+            "{before}{} accepts and must be on task by {}.",
             self.name(&engagement.provider),
-            engagement.hospital_name,
             clock(moment(engagement.mobilise_by))
         );
         self.stage.narrator.say(Line::Event(moment(engagement.accepted_at), text));
@@ -382,7 +379,12 @@ impl<'a> Play<'a> {
 
 /// Where the request stands.
 pub fn state(page: &RequestPage) -> &str {
-    page.card.as_ref().map(|card: &Card| card.state.as_str()).unwrap_or_default()
+    page.card.as_ref().map(|card| card.state.as_str()).unwrap_or_default()
+}
+
+/// Where its card hangs on the board.
+pub fn lane(page: &RequestPage) -> &str {
+    page.card.as_ref().map(|card| card.lane.as_str()).unwrap_or_default()
 }
 
 /// Offers that a provider may answer, those asked first first.
