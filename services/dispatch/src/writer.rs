@@ -7,16 +7,15 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use muster_domain::{
     dispatch::{
-        desk::{Command, Desk, DeskAggregate, OFFERS_PER_COMMIT_MAX, Rejection},
+        desk::{Command, Desk, DeskAggregate, Rejection},
         events::DeskEvent,
         taking,
     },
-    event::Event,
     kernel::{Actor, PrincipalId, Received, Role, Timestamp},
 };
 use muster_journal::{
     append::{Appended, Lost},
-    engine::{Broken, Done, Meta, Undone, entity::Entity},
+    engine::{Broken, Done, Meta, Undone, entity::Entity, follower},
     port::{ReadError, Record, Subject},
     stored::{self, Commit, Frame, Position},
     subjects::id_of,
@@ -28,7 +27,7 @@ pub type Ticket = u64;
 
 /// Commits in one frame at most.
 const COMMITS_MAX: usize = 256;
-/// About this many bytes in one frame; a commit is never split.
+/// Bytes in one frame at most, unless a single commit is larger; a commit is never split.
 const FRAME_BYTES: usize = 512 * 1024;
 
 /// What happened.
@@ -106,7 +105,7 @@ enum Ready {
 #[derive(Debug)]
 struct Entry {
     commit: Option<Commit>,
-    weight: usize,
+    bytes: usize,
     answers: Vec<(Ticket, Ready)>,
 }
 
@@ -132,10 +131,15 @@ pub struct Writer {
     commands: BTreeMap<Uuid, ([u8; 32], Option<Position>)>,
     queue: VecDeque<Entry>,
     flight: Option<Flight>,
-    /// Deadlines and terms were looked at up to here.
-    looked: Timestamp,
+    /// Deadlines and terms were looked at up to here; not at all before the first `Look`, which also goes on with whatever
+    /// the writer before this one left half settled.
+    looked: Option<Timestamp>,
+    /// A decision may have left work that a wake-up goes on with.
+    cut_short: bool,
     /// Why nothing more can be decided.
     broken: Option<Broken>,
+    /// What whoever asks is told once the writer has stopped.
+    stopped: Option<Undone>,
     /// Makes ids that no other writer makes.
     id: Uuid,
     made: u64,
@@ -157,8 +161,10 @@ impl Writer {
             commands: BTreeMap::new(),
             queue: VecDeque::new(),
             flight: None,
-            looked: Timestamp::default(),
+            looked: None,
+            cut_short: false,
             broken: None,
+            stopped: None,
             id,
             made: 0,
         };
@@ -179,8 +185,6 @@ impl Writer {
             let position = Position { sequence, index };
             self.commands.insert(commit.command, (commit.fingerprint, Some(position)));
             self.recorded_at = self.recorded_at.max(commit.recorded_at);
-            // What changed while nobody held the desk is due at once.
-            self.looked = self.looked.max(commit.recorded_at);
             self.taken = self.taken.max(commit.taken.unwrap_or_default());
         }
         (self.head, self.hash) = (sequence, stored::hash(&record.bytes));
@@ -199,7 +203,10 @@ impl Writer {
 
     /// When `Look` has something to do.
     pub fn next_look(&self) -> Option<Timestamp> {
-        self.desk.next_wake(self.looked)
+        match self.looked {
+            Some(looked) => self.desk.next_wake(looked),
+            None => Some(Timestamp::default()),
+        }
     }
 
     /// Takes what happened; gives what to do.
@@ -211,6 +218,12 @@ impl Writer {
 
     /// Takes what happened and sends nothing yet: what is decided on many things that wait leaves as one frame.
     pub fn take(&mut self, input: Input, now: Timestamp) -> Vec<Output> {
+        if let Some(undone) = self.stopped.clone() {
+            return match input {
+                Input::Command { ticket, .. } => vec![Output::Answer { ticket, answer: Err(undone) }],
+                Input::Record(_) | Input::Appended(_) | Input::Checked(_) | Input::Look => Vec::new(),
+            };
+        }
         let mut outputs = match input {
             Input::Record(record) => self.read(&record, now),
             Input::Command { ticket, command, meta } => {
@@ -237,50 +250,62 @@ impl Writer {
                 Vec::new()
             }
         };
+        while std::mem::take(&mut self.cut_short) {
+            self.wake(now);
+        }
         if let Some(broken) = self.broken.take() {
             outputs.extend(self.stop(Stop::Broken(broken)));
         }
         outputs
     }
 
-    /// A record of the realm: a fact to take in, or the desk's own.
+    /// The next record of the realm: facts to take in, or the desk's own.
     fn read(&mut self, record: &Record, now: Timestamp) -> Vec<Output> {
-        if record.sequence <= self.taken {
+        let (found, expected) = (record.sequence, self.taken.saturating_add(1));
+        if found < expected {
             return Vec::new();
         }
+        if found > expected {
+            return self.stop(Stop::Broken(ReadError::Gap { expected, found }.into()));
+        }
         if record.subject == self.subject {
-            let own =
-                record.sequence <= self.head || self.flight.as_ref().is_some_and(|flight| flight.frame == record.frame);
+            let own = found <= self.head || self.flight.as_ref().is_some_and(|flight| flight.frame == record.frame);
             if !own {
                 return self.stop(Stop::Overtaken);
             }
-            self.taken = record.sequence;
+            self.taken = found;
             return Vec::new();
         }
-        let frame = match stored::decode(&record.bytes) {
+        let frame = match follower::frame(record) {
             Ok(frame) => frame,
-            Err(what) => return self.stop(Stop::Broken(Broken::Undecodable { sequence: record.sequence, what })),
+            Err(broken) => return self.stop(Stop::Broken(broken)),
         };
-        self.taken = record.sequence;
-        for commit in &frame.commits {
+        let mut facts = Vec::new();
+        for (place, commit) in (0_u32..).zip(&frame.commits) {
             for (index, event) in (0_u32..).zip(&commit.events) {
                 if let Some(command) = taking::command(event, id_of(&record.subject)) {
-                    let own = Uuid::new_v5(&commit.command, format!("desk-takes-{index}").as_bytes());
-                    let meta = self.own_meta(own, now, Some(commit.command), commit.correlation);
-                    self.decide(None, command, meta, now);
+                    // Of the frame, not of its command: a caller may use one id on two subjects, and both facts count.
+                    let own = Uuid::new_v5(&frame.id, format!("desk-takes-{place}-{index}").as_bytes());
+                    facts.push((command, self.own_meta(own, now, Some(commit.command), commit.correlation)));
                 }
             }
+        }
+        let last = facts.pop();
+        for (command, meta) in facts {
+            self.decide(None, command, meta, now);
+        }
+        // A commit says that a record is taken only if nothing of it is left: a writer that follows goes on from there.
+        self.taken = found;
+        if let Some((command, meta)) = last {
+            self.decide(None, command, meta, now);
         }
         Vec::new()
     }
 
     fn look(&mut self, now: Timestamp) {
         while self.next_look().is_some_and(|due| due <= now) {
-            self.made = self.made.saturating_add(1);
-            let id = Uuid::new_v5(&self.id, format!("wake-{}", self.made).as_bytes());
-            let meta = self.own_meta(id, now, None, id);
-            let news = self.decide(None, Command::Wake, meta, now);
-            self.looked = now;
+            let news = self.wake(now);
+            self.looked = Some(now);
             if !news {
                 break;
             }
@@ -316,21 +341,22 @@ impl Writer {
                 false
             }
             Ok(events) => {
-                let full =
-                    events.iter().filter(|e| matches!(e, DeskEvent::Offered { .. })).count() >= OFFERS_PER_COMMIT_MAX;
+                self.cut_short |= self.desk.is_cut_short(&events);
                 self.commands.insert(meta.command, (meta.fingerprint, None));
                 self.recorded_at = self.recorded_at.max(now);
                 let commit = self.commit(meta, events);
                 self.push(Some(commit), ticket, Ready::Here);
-                if full {
-                    self.made = self.made.saturating_add(1);
-                    let id = Uuid::new_v5(&self.id, format!("settle-{}", self.made).as_bytes());
-                    let meta = self.own_meta(id, now, None, id);
-                    self.decide(None, Command::Wake, meta, now);
-                }
                 true
             }
         }
+    }
+
+    /// Lets the desk look at its deadlines and settle. Whether anything happened.
+    fn wake(&mut self, now: Timestamp) -> bool {
+        self.made = self.made.saturating_add(1);
+        let id = Uuid::new_v5(&self.id, format!("wake-{}", self.made).as_bytes());
+        let meta = self.own_meta(id, now, None, id);
+        self.decide(None, Command::Wake, meta, now)
     }
 
     fn commit(&self, meta: Meta, events: Vec<DeskEvent>) -> Commit {
@@ -352,8 +378,8 @@ impl Writer {
     fn push(&mut self, commit: Option<Commit>, ticket: Option<Ticket>, ready: Ready) {
         let answers: Vec<_> = ticket.map(|ticket| (ticket, ready)).into_iter().collect();
         if commit.is_some() || !answers.is_empty() {
-            let weight = commit.as_ref().map_or(0, weight);
-            self.queue.push_back(Entry { commit, weight, answers });
+            let bytes = commit.as_ref().map_or(0, stored::size);
+            self.queue.push_back(Entry { commit, bytes, answers });
         }
     }
 
@@ -365,10 +391,10 @@ impl Writer {
         let (mut entries, mut bytes, mut commits) = (Vec::new(), 0_usize, 0_usize);
         while let Some(entry) = self.queue.front() {
             let more = entry.commit.is_some();
-            if more && commits > 0 && (commits >= COMMITS_MAX || bytes.saturating_add(entry.weight) > FRAME_BYTES) {
+            if more && commits > 0 && (commits >= COMMITS_MAX || bytes.saturating_add(entry.bytes) > FRAME_BYTES) {
                 break;
             }
-            (bytes, commits) = (bytes.saturating_add(entry.weight), commits.saturating_add(usize::from(more)));
+            (bytes, commits) = (bytes.saturating_add(entry.bytes), commits.saturating_add(usize::from(more)));
             entries.extend(self.queue.pop_front());
         }
         if commits == 0 {
@@ -428,27 +454,14 @@ impl Writer {
     fn stop(&mut self, stop: Stop) -> Vec<Output> {
         let flown = self.flight.take().map(|flight| flight.entries).unwrap_or_default();
         let waiting = flown.into_iter().chain(self.queue.drain(..)).flat_map(|entry| entry.answers);
-        let answer = |(ticket, _)| {
-            let undone = match &stop {
-                Stop::Overtaken | Stop::Unavailable(_) => Undone::Unsure,
-                Stop::Broken(broken) => Undone::Broken(broken.clone()),
-            };
-            Output::Answer { ticket, answer: Err(undone) }
+        let undone = match &stop {
+            Stop::Overtaken | Stop::Unavailable(_) => Undone::Unsure,
+            Stop::Broken(broken) => Undone::Broken(broken.clone()),
         };
+        let answer = |(ticket, _)| Output::Answer { ticket, answer: Err(undone.clone()) };
         let mut outputs: Vec<_> = waiting.map(answer).collect();
+        self.stopped = Some(undone);
         outputs.push(Output::Stop(stop));
         outputs
     }
-}
-
-/// About how many bytes a commit takes in its frame.
-fn weight(commit: &Commit) -> usize {
-    let event = |event: &Event| {
-        if let Event::Desk(DeskEvent::Offered { considered, .. } | DeskEvent::Escalated { considered, .. }) = event {
-            considered.len().saturating_mul(48).saturating_add(200)
-        } else {
-            1000
-        }
-    };
-    commit.events.iter().map(event).fold(300, usize::saturating_add)
 }

@@ -161,7 +161,7 @@ where
 }
 
 /// A log that could not be read, as a status.
-fn unread(error: ReadError) -> Status {
+pub fn unread(error: ReadError) -> Status {
     refused(match error {
         ReadError::Unavailable(why) => Undone::Unavailable(why),
         ReadError::Gap { .. } | ReadError::Corrupt { .. } => Undone::Broken(error.into()),

@@ -49,6 +49,11 @@ impl Page {
         }
     }
 
+    /// How many entries a page has at most.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
     /// The key of the last entry told, if a page came before; entries before it may be left out of what is cut.
     pub fn after(&self) -> Option<&str> {
         self.after.as_ref().map(|(_, key)| key.as_str())
@@ -68,11 +73,16 @@ impl Page {
         }
         let mut page: Vec<_> = entries.by_ref().take(self.size).collect();
         let next = match (entries.next(), page.last()) {
-            (Some(_), Some((key, _))) => format!("{}.{}/{key}", looked_at.sequence, looked_at.index),
+            (Some(_), Some((key, _))) => token(looked_at, key),
             (Some(_), None) | (None, _) => String::new(),
         };
         (page.drain(..).map(|(_, entry)| entry).collect(), next)
     }
+}
+
+/// The token of the page that follows the entry with this key.
+pub fn token(looked_at: Position, last: &str) -> String {
+    format!("{}.{}/{last}", looked_at.sequence, looked_at.index)
 }
 
 fn parse(token: &str) -> Option<(Position, String)> {

@@ -98,6 +98,15 @@ pub fn decode(bytes: &[u8]) -> Result<Frame, Undecodable> {
     Frame::recall(exactly::<v1::Frame>(bytes)?)
 }
 
+/// How many bytes a commit adds to a stored frame at most, wherever in the log it is decided.
+pub fn size(commit: &Commit) -> usize {
+    let anywhere = Position { sequence: u64::MAX, index: u32::MAX };
+    let kept: v1::Commit = commit.keep();
+    let kept = v1::Commit { decided_at: Some(anywhere.keep()), ..kept };
+    // It stands in the frame under a tag and its length.
+    kept.encoded_len().saturating_add(1).saturating_add(prost::length_delimiter_len(kept.encoded_len()))
+}
+
 /// SHA-256 of a stored frame: the next frame of its subject says it as `previous`.
 pub fn hash(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
@@ -162,6 +171,12 @@ macro_rules! aggregates {
             match event {
                 $(Event::$aggregate(event) => event.event_type(),)*
             }
+        }
+
+        /// The name of the message of `muster.event.v1` that such an event's payload is; `None` for a type or version that
+        /// this build does not know.
+        pub fn payload_message(name: &str, version: u32) -> Option<&'static str> {
+            None$(.or_else(|| $event::message(name, version)))*
         }
 
         impl Keep<v1::StoredEvent> for Event {

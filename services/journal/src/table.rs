@@ -102,24 +102,26 @@ pub struct Table {
 impl Table {
     /// Opens the rows in `dir`, or makes the directory; `head` is the log's last sequence. It blocks while the disk works.
     pub fn open(dir: &Path, origin: &Origin, head: u64) -> Result<Self, TableError> {
-        let io = |source| TableError::Io { dir: dir.to_owned(), source };
         let lock = lock(dir)?;
-        let found = match Disk::open(&dir.join(ROWS)) {
-            Ok(disk) => look(&disk, origin, head).map(|place| (disk, place)),
-            Err(error) => Err(format!("they cannot be read: {error}")),
-        };
-        let (disk, place, doubt) = match found {
+        let (disk, place, doubt) = match look(dir, origin, head) {
             Ok((disk, place)) => (disk, place, None),
-            Err(doubt) => (anew(dir).map_err(io)?, None, Some(doubt)),
+            Err(doubt) => (anew(dir).map_err(|source| io(dir, source))?, None, Some(doubt)),
         };
         Ok(Self { dir: dir.to_owned(), origin: origin.clone(), disk, place, doubt, _lock: lock })
+    }
+
+    /// The same, but rows that are in doubt stay where they are, and why is told.
+    pub fn open_as_it_is(dir: &Path, origin: &Origin, head: u64) -> Result<Result<Self, String>, TableError> {
+        let lock = lock(dir)?;
+        let (dir, origin) = (dir.to_owned(), origin.clone());
+        Ok(look(&dir, &origin, head).map(|(disk, place)| Self { dir, origin, disk, place, doubt: None, _lock: lock }))
     }
 
     /// Moves the rows aside and begins empty.
     pub fn start_anew(self) -> Result<Self, TableError> {
         let Self { dir, origin, disk, _lock, .. } = self;
         drop(disk);
-        let disk = anew(&dir).map_err(|source| TableError::Io { dir: dir.clone(), source })?;
+        let disk = anew(&dir).map_err(|source| io(&dir, source))?;
         Ok(Self { dir, origin, disk, place: None, doubt: None, _lock })
     }
 
@@ -173,8 +175,12 @@ fn row(name: &str) -> Vec<u8> {
     [ROW, name.as_bytes(), b"\0"].concat()
 }
 
+fn io(dir: &Path, source: io::Error) -> TableError {
+    TableError::Io { dir: dir.to_owned(), source }
+}
+
 fn lock(dir: &Path) -> Result<File, TableError> {
-    let io = |source| TableError::Io { dir: dir.to_owned(), source };
+    let io = |source| io(dir, source);
     fs::create_dir_all(dir).map_err(io)?;
     let file = File::options().write(true).create(true).truncate(false).open(dir.join(LOCK)).map_err(io)?;
     match file.try_lock() {
@@ -184,18 +190,19 @@ fn lock(dir: &Path) -> Result<File, TableError> {
     }
 }
 
-/// The place that the rows show, or why they are in doubt.
-fn look(disk: &Disk, origin: &Origin, head: u64) -> Result<Option<Position>, String> {
+/// The rows and the place that they show, or why they are in doubt.
+fn look(dir: &Path, origin: &Origin, head: u64) -> Result<(Disk, Option<Position>), String> {
     let unread = |error: io::Error| format!("they cannot be read: {error}");
+    let disk = Disk::open(&dir.join(ROWS)).map_err(unread)?;
     let Some(kept) = disk.get(PLACE).map_err(unread)? else {
         let none = disk.last_name().map_err(unread)?.is_none();
-        return if none { Ok(None) } else { Err("making them was not finished".to_owned()) };
+        return if none { Ok((disk, None)) } else { Err("making them was not finished".to_owned()) };
     };
     let place = recall(origin, &kept).ok_or("they are of another realm or schema")?;
     if place.sequence > head {
         return Err(format!("they show the log up to {}, and it ends at {head}", place.sequence));
     }
-    Ok(Some(place))
+    Ok((disk, Some(place)))
 }
 
 /// An empty table; what was there is moved aside.

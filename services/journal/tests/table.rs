@@ -68,6 +68,15 @@ fn what_is_in_doubt_is_moved_aside() {
 }
 
 #[test]
+fn whoever_only_looks_moves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(written(dir.path()));
+    let look = |realm| Table::open_as_it_is(dir.path(), &origin(realm, 1), 100).unwrap();
+    assert_eq!(look("drill").err().as_deref(), Some("they are of another realm or schema"));
+    assert_eq!(look("live").ok().and_then(|table| table.place()), Some(place(7)));
+}
+
+#[test]
 fn rows_without_a_place_are_not_trusted() {
     let dir = tempfile::tempdir().unwrap();
     let mut table = written(dir.path());

@@ -1,7 +1,10 @@
 //! The one binary: Muster's services as processes, its command line as a client of the public API, and the files that
 //! it reads.
 
+pub mod cli;
+pub mod demo;
 pub mod files;
 pub mod node;
 pub mod serve;
 pub mod storage;
+pub mod upkeep;

@@ -1,12 +1,12 @@
 //! A process of Muster: one or more services on one realm, behind one address.
 
-use std::{collections::BTreeSet, io, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, io, net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::ValueEnum;
 use muster_api::{
     DESCRIPTORS, dispatch::v1::dispatch_service_server::DispatchServiceServer,
     eligibility::v1::eligibility_service_server::EligibilityServiceServer,
-    intake::v1::intake_service_server::IntakeServiceServer,
+    intake::v1::intake_service_server::IntakeServiceServer, monitor::v1::monitor_service_server::MonitorServiceServer,
     registry::v1::registry_service_server::RegistryServiceServer,
 };
 use muster_dispatch::Desk;
@@ -19,9 +19,20 @@ use muster_domain::{
 };
 use muster_edge::{Edge, people::People, reacting, relay::Relay};
 use muster_journal::{
-    engine::{Meta, Undone, executor::Executor, follower::Follower},
+    engine::{
+        Meta, Undone,
+        executor::Executor,
+        follower::{Follower, View},
+    },
+    jetstream::Unsafe,
     port::Journal,
     subjects::Subjects,
+    table::Table,
+};
+use muster_monitor::{
+    health::{Health, RoleHealth, UnsafeSetting},
+    projection,
+    views::Monitor,
 };
 use muster_runtime::{
     clock::{Clock, ExerciseClock, SystemClock},
@@ -30,7 +41,7 @@ use muster_runtime::{
     lifecycle::{Ended, Fault, Lifecycle},
     server::{HealthReporter, Server, ServingStatus},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tonic::{server::NamedService, service::Routes};
 
 use crate::storage::{JournalSpec, NatsOptions, Storage, StorageError};
@@ -122,7 +133,8 @@ pub struct Node {
 }
 
 impl Node {
-    /// Opens what the plan names and starts its services. It answers calls at once, and is ready once it has read the log.
+    /// Opens what the plan names and starts its services. It answers calls at once, and is ready once it has read the
+    /// log.
     pub async fn start(plan: Plan) -> Result<Self, StartError> {
         let storage = Storage::open(&plan.journal, &plan.realm, &plan.nats).await?;
         let realm = open_realm(storage.journal.clone(), &plan).await?;
@@ -189,8 +201,44 @@ impl Node {
             self.life.spawn("desk-ready", desk_ready(edge.clone(), health.clone(), named(&server), desk));
             routes = routes.add_service(server);
         }
+        if plan.parts.contains(&Part::Monitor) {
+            let service = muster_monitor::Service::new(edge.clone(), follower, self.health(plan, storage));
+            if let Some(dir) = storage.projections.clone() {
+                self.life.spawn("projector", ends(project(edge.clone(), service.view(), dir)));
+            }
+            let server = MonitorServiceServer::new(service);
+            names.push(named(&server));
+            routes = routes.add_service(server);
+        }
         self.life.spawn("ready", ready(edge.clone(), health.clone(), names));
         routes
+    }
+
+    /// How this process stands, for whoever asks monitor.
+    fn health(&self, plan: &Plan, storage: &Storage) -> Health {
+        let setting = |Unsafe { name, says, way_out }: &Unsafe| UnsafeSetting {
+            name: (*name).to_owned(),
+            says: format!("{says}; {way_out}"),
+            accepted: true,
+        };
+        let (people, parts) = (self.edge.people.clone(), plan.parts.clone());
+        let roles = move || {
+            let progress = people.progress();
+            let trouble = progress.broken.as_ref().map(ToString::to_string).unwrap_or_default();
+            let role = |part: &Part| RoleHealth {
+                role: part.as_str().to_owned(),
+                ready: progress.broken.is_none(),
+                position: progress.position,
+                trouble: trouble.clone(),
+            };
+            parts.iter().map(role).collect()
+        };
+        Health {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            journal: plan.journal.kind(),
+            unsafe_settings: storage.unsafe_settings.iter().map(setting).collect(),
+            roles: Arc::new(roles),
+        }
     }
 
     /// Reads the log for every view of the process.
@@ -203,6 +251,21 @@ impl Node {
             }
         });
     }
+}
+
+/// Keeps monitor's rows on disk. They are a copy for other tools: without them Muster answers all the same.
+async fn project(edge: Edge, view: View<Monitor>, dir: PathBuf) {
+    let head = reacting::head(&edge).await;
+    let origin = projection::origin(&edge.realm);
+    let opened = tokio::task::spawn_blocking(move || Table::open(&dir, &origin, head)).await;
+    match opened.map_err(io::Error::other).and_then(|opened| opened.map_err(io::Error::other)) {
+        Ok(table) => {
+            let (told, _) = watch::channel(None);
+            projection::project(view, table, head, told, edge.stopping.clone()).await;
+        }
+        Err(error) => tracing::error!(%error, "the rows on disk are not kept"),
+    }
+    edge.stopping.cancelled().await;
 }
 
 fn named<S: NamedService>(_: &S) -> &'static str {
@@ -279,7 +342,12 @@ async fn open_realm(journal: Arc<dyn Journal>, plan: &Plan) -> Result<Realm, Sta
     let refused = |undone: Undone| StartError::Realm(undone.into());
     let subject = Subjects(plan.realm.clone()).realm();
     let subject = subject.map_err(|error| refused(Undone::Unavailable(error.to_string())))?;
-    let executor = Executor::<Realm>::new(journal, Arc::new(|| SystemClock.now()), ids::new);
+    // The first moment of the realm's own time: log time begins here.
+    let at = match plan.opens {
+        Some(RealmClock::Exercise { starts_at, .. }) => starts_at,
+        Some(RealmClock::System) | None => SystemClock.now(),
+    };
+    let executor = Executor::<Realm>::new(journal, Arc::new(move || at), ids::new);
     let known = executor.read(&subject).await.map_err(refused)?.state;
     let clock = match (&known, plan.opens) {
         (Some(realm), _) if !plan.insists => return Ok(realm.clone()),
@@ -288,12 +356,7 @@ async fn open_realm(journal: Arc<dyn Journal>, plan: &Plan) -> Result<Realm, Sta
     };
     let realm = Realm { id: plan.realm.clone(), clock };
     let by = Actor { role: Role::Operator, principal: PrincipalId::parse("muster").unwrap_or_default() };
-    let command = ids::new();
-    let at = match clock {
-        RealmClock::System => SystemClock.now(),
-        RealmClock::Exercise { starts_at, .. } => starts_at,
-    };
-    let received = Received { at, by };
+    let (command, received) = (ids::new(), Received { at, by });
     let meta = Meta { command, fingerprint: [0; 32], received, causation: None, correlation: command };
     executor.execute(&subject, realm::Command::Open(realm.clone()), meta).await.map_err(refused)?;
     Ok(executor.read(&subject).await.map_err(refused)?.state.unwrap_or(realm))

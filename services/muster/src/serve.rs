@@ -17,6 +17,7 @@ use muster_runtime::{
 };
 
 use crate::{
+    cli::context::Signpost,
     node::{Node, Part, Plan, StartError},
     storage::{JournalSpec, NatsOptions},
 };
@@ -35,7 +36,8 @@ pub struct RealmArgs {
     pub exercise_speed: Option<u32>,
 }
 
-fn realm_id(text: &str) -> Result<RealmId, String> {
+/// Reads a realm's id.
+pub fn realm_id(text: &str) -> Result<RealmId, String> {
     RealmId::parse(text).map_err(|error| error.to_string())
 }
 
@@ -92,7 +94,8 @@ pub struct ServeArgs {
     /// Where to answer
     #[arg(long, env = "MUSTER_LISTEN", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// Believe development tokens of callers on this machine. There is no other way to say who calls yet, so it is required
+    /// Believe development tokens of callers on this machine. There is no other way to say who calls yet, so it is
+    /// required
     #[arg(long)]
     accept_development_tokens: bool,
 }
@@ -162,7 +165,7 @@ impl UpArgs {
             parts: Part::ALL.into(),
             listen: self.listen,
         };
-        run(plan).await
+        run(plan, true).await
     }
 }
 
@@ -182,11 +185,12 @@ impl ServeArgs {
             parts: self.roles.into_iter().collect(),
             listen: self.listen,
         };
-        run(plan).await
+        run(plan, false).await
     }
 }
 
-async fn run(plan: Plan) -> Result<(), ServeError> {
+/// Runs a process; `announces` leaves the context file by which commands in a second terminal find it.
+async fn run(plan: Plan, announces: bool) -> Result<(), ServeError> {
     if !plan.listen.ip().is_loopback() {
         return Err(ServeError::NotLoopback(plan.listen));
     }
@@ -194,6 +198,7 @@ async fn run(plan: Plan) -> Result<(), ServeError> {
     let node = Node::start(plan).await?;
     // The one line on stdout: whoever let the system choose the port reads it here.
     writeln!(io::stdout(), "http://{}", node.address)?;
+    let _signpost = announces.then(|| Signpost::set_up(node.address, &node.edge.realm)).flatten();
     let ended = node.run(signals).await;
     let by_itself = ended.by_itself.iter().chain(&ended.failed).map(ToString::to_string);
     let cut_off = ended.cut_off.iter().map(|task| format!("the task '{task}' had to be cut off"));

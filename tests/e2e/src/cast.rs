@@ -28,7 +28,7 @@ use tonic::{
 };
 
 /// Longer than anything takes that works, also right after a crash.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Between two looks at something that others bring about, and for which there is no stream in the story.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -137,7 +137,7 @@ impl Cast {
     /// An officer grants it in full, as soon as it is assessed; gives the decision's place.
     pub async fn grant(&mut self, request: &str) -> Position {
         let message = GetAssessmentRequest { read_at: None, request: request.to_owned() };
-        until(async || {
+        until("an assessment", async || {
             let asked = self.eligibility.clone().get_assessment(call(Role::Officer, "duty", message.clone())).await;
             asked.ok().and_then(|answer| answer.into_inner().assessment).filter(|a| a.state == "assessed")
         })
@@ -161,7 +161,7 @@ impl Cast {
             request: request.to_owned(),
             ..ListOffersRequest::default()
         };
-        until(async || {
+        until("an offer", async || {
             let listed = self.dispatch.clone().list_offers(call(Role::Officer, "duty", message.clone())).await;
             listed.ok().and_then(|answer| answer.into_inner().offers.into_iter().next())
         })
@@ -201,7 +201,7 @@ impl Cast {
     /// Waits until intake shows a request in a state.
     pub async fn comes_to(&mut self, request: &str, state: &str) {
         let message = GetRequestRequest { read_at: None, request: request.to_owned() };
-        until(async || {
+        until(state, async || {
             let asked = self.intake.clone().get_request(call(Role::Officer, "duty", message.clone())).await;
             asked.ok().and_then(|answer| answer.into_inner().request).filter(|found| found.state == state)
         })
@@ -292,16 +292,21 @@ pub fn id() -> String {
 /// Makes a call until it is answered: the same again while nobody can answer, which is what clients are told to do. A refusal
 /// fails the test.
 pub async fn surely<T>(mut attempt: impl AsyncFnMut() -> Result<tonic::Response<T>, Status>) -> T {
+    let mut last = None;
     let answered = async {
         loop {
             match attempt().await {
                 Ok(answer) => return answer.into_inner(),
-                Err(no) if may_help(&no) => tokio::time::sleep(LOOK_EVERY).await,
+                Err(no) if may_help(&no) => {
+                    last = Some(no);
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
                 Err(no) => panic!("refused: {no:?}"),
             }
         }
     };
-    tokio::time::timeout(PATIENCE, answered).await.expect("somebody answers in time")
+    let answered = tokio::time::timeout(PATIENCE, answered).await;
+    answered.unwrap_or_else(|_| panic!("nobody answers: {last:?}"))
 }
 
 /// Whether the same call again may be answered.
@@ -309,8 +314,8 @@ pub fn may_help(no: &Status) -> bool {
     matches!(no.code(), Code::Unavailable | Code::Unknown | Code::Cancelled | Code::ResourceExhausted)
 }
 
-/// Looks until there is something.
-pub async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+/// Looks until there is something; `what` says what is waited for.
+pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let found = async {
         loop {
             if let Some(found) = look().await {
@@ -319,5 +324,6 @@ pub async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
-    tokio::time::timeout(PATIENCE, found).await.expect("it comes in time")
+    let found = tokio::time::timeout(PATIENCE, found).await;
+    found.unwrap_or_else(|_| panic!("waited in vain for {what}"))
 }

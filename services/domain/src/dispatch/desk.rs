@@ -34,8 +34,15 @@ use crate::{
     registry::events::{Capacity, NationalRequirement, Provider},
 };
 
-/// Offers in one commit at most, so that a commit stays well below what a journal takes; a wake-up goes on with the rest.
-pub const OFFERS_PER_COMMIT_MAX: usize = 64;
+/// Packages offered or escalated in one commit at most; a wake-up goes on with the rest.
+const ASKED_PER_COMMIT_MAX: usize = 64;
+
+/// Bytes of candidates in one commit, about, at most: each package asked for lists the whole Reserve, and with the rest a
+/// commit must stay below what a journal takes, 1 MiB.
+const CONSIDERED_BYTES_MAX: usize = 640 * 1024;
+
+/// Bytes of one candidate besides its provider's id, at most.
+const CANDIDATE_BYTES_MAX: usize = 40;
 
 /// The desk as an aggregate.
 #[derive(Clone, Copy, Debug)]
@@ -436,6 +443,18 @@ impl Desk {
             .collect()
     }
 
+    /// How many packages one commit offers or escalates at most.
+    fn asked_max(&self) -> usize {
+        let candidate = |id: &ProviderId| id.as_str().len().saturating_add(CANDIDATE_BYTES_MAX);
+        let reserve = self.providers.keys().map(candidate).fold(1, usize::saturating_add);
+        CONSIDERED_BYTES_MAX.checked_div(reserve).unwrap_or(1).clamp(1, ASKED_PER_COMMIT_MAX)
+    }
+
+    /// Whether a commit of these events may have left work that a `Wake` must go on with at once.
+    pub fn is_cut_short(&self, events: &[DeskEvent]) -> bool {
+        asked_in(events) >= self.asked_max()
+    }
+
     /// The next moment at which `Wake` has something to do, after `now`.
     pub fn next_wake(&self, now: Timestamp) -> Option<Timestamp> {
         let deadlines = self.active().filter_map(|(_, offer)| match &offer.state {
@@ -491,4 +510,9 @@ impl Desk {
             | Standing::Withdrawn => Vec::new(),
         })
     }
+}
+
+/// How many packages these events offer or escalate.
+fn asked_in(events: &[DeskEvent]) -> usize {
+    events.iter().filter(|event| matches!(event, DeskEvent::Offered { .. } | DeskEvent::Escalated { .. })).count()
 }

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::Broken;
 use crate::{
     port::{Journal, ReadError, Record, Subject},
-    stored::{self, Commit, EventType, Frame, Position},
+    stored::{self, Commit, Frame, Position},
     subjects,
 };
 
@@ -75,13 +75,9 @@ impl Reader {
         if sequence != expected {
             return Err(ReadError::Gap { expected, found: sequence }.into());
         }
-        let frame = stored::decode(&record.bytes).map_err(|what| Broken::Undecodable { sequence, what })?;
+        let frame = frame(record)?;
         if frame.previous != self.chain.get(&record.subject).copied().unwrap_or_default() {
             return Err(Broken::Chain { sequence, subject: record.subject.to_string() });
-        }
-        if let Some(event) = foreign(&frame, &record.subject) {
-            let what = format!("{event} does not belong on {}", record.subject);
-            return Err(Broken::Corrupt { sequence, what });
         }
         self.chain.insert(record.subject.clone(), stored::hash(&record.bytes));
         self.progress.position = Position { sequence, index: 0 };
@@ -102,12 +98,19 @@ impl Reader {
     }
 }
 
-/// The first event of the frame that does not belong on its subject.
-fn foreign(frame: &Frame, subject: &Subject) -> Option<EventType> {
+/// The frame that a record holds, if it can be read and each of its events belongs on the record's subject.
+pub fn frame(record: &Record) -> Result<Frame, Broken> {
+    let Record { sequence, subject, .. } = record;
+    let frame = stored::decode(&record.bytes).map_err(|what| Broken::Undecodable { sequence: *sequence, what })?;
     let kind = subjects::event_kind(subject);
-    let belongs = |event: &EventType| event.name.rsplit_once('.').map(|(of, _)| of) == kind;
     let mut events = frame.commits.iter().flat_map(|commit| &commit.events).map(stored::event_type);
-    events.find(|event| !belongs(event))
+    match events.find(|event| event.name.rsplit_once('.').map(|(of, _)| of) != kind) {
+        None => Ok(frame),
+        Some(foreign) => {
+            let what = format!("{foreign} does not belong on {subject}");
+            Err(Broken::Corrupt { sequence: *sequence, what })
+        }
+    }
 }
 
 /// A view and how far it has come; both change together, a whole record at a time.

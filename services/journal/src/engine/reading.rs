@@ -22,6 +22,16 @@ enum Upto {
     Time(Timestamp),
 }
 
+impl Upto {
+    /// Whether an answer looks at a commit there, and so at all before it.
+    fn holds(self, progress: &Progress) -> bool {
+        match self {
+            Self::Position(position) => progress.position <= position,
+            Self::Time(time) => progress.log_time <= time,
+        }
+    }
+}
+
 /// Reads a view at the moment asked for, waiting for `at_least` as long as `patience`: `look` sees the view and how far it had
 /// come.
 pub async fn read<V: Fold + Default, T>(
@@ -43,17 +53,31 @@ pub async fn read<V: Fold + Default, T>(
         Some(AsOf::Position(position)) => Upto::Position(position.into()),
         Some(AsOf::Time(time)) => Upto::Time(millis(&time)?),
     };
-    {
+    match upto {
+        Upto::Position(position) => view.reaches(position.sequence, patience).await?,
+        // What this replica has not read may be older than the time asked for, unless it has read beyond that time.
+        Upto::Time(time) if view.progress().log_time <= time => {
+            let head = journal.last().await.map_err(unread)?;
+            view.reaches(head, patience).await?;
+        }
+        Upto::Time(_) => {}
+    }
+    let head = {
         let now = view.now();
-        if upto == Upto::Position(now.progress().position) {
+        if upto.holds(now.progress()) {
             return Ok(look(&now, now.progress()));
         }
-    }
-    if let Upto::Position(position) = upto {
-        view.reaches(position.sequence, patience).await?;
-    }
-    let (value, progress) = replay::<V>(journal, upto, view.progress().position.sequence).await?;
+        now.progress().position.sequence
+    };
+    let (value, progress) = replay::<V>(journal, upto, head).await?;
     Ok(look(&value, &progress))
+}
+
+fn unread(error: ReadError) -> Undone {
+    match error {
+        ReadError::Unavailable(why) => Undone::Unavailable(why),
+        ReadError::Gap { .. } | ReadError::Corrupt { .. } => Broken::Read(error).into(),
+    }
 }
 
 fn millis(time: &prost_types::Timestamp) -> Result<Timestamp, Refusal> {
@@ -68,26 +92,21 @@ fn millis(time: &prost_types::Timestamp) -> Result<Timestamp, Refusal> {
     })
 }
 
-/// Folds the log anew up to a moment, but never beyond `head`, which the caller has seen already.
+/// Folds the log anew up to a moment before `head`, which the caller has seen already.
 async fn replay<V: Fold + Default>(journal: &dyn Journal, upto: Upto, head: u64) -> Result<(V, Progress), Undone> {
     let (mut value, mut reader, mut progress) = (V::default(), Reader::default(), Progress::default());
     let mut records = journal.subscribe(0);
     let mut done = head == 0;
     while !done {
-        let Some(record) = records.next().await else { break };
-        let record = record.map_err(|error| match error {
-            ReadError::Unavailable(why) => Undone::Unavailable(why),
-            ReadError::Gap { .. } | ReadError::Corrupt { .. } => Broken::Read(error).into(),
-        })?;
+        let ended = || ReadError::Unavailable("the subscription ended".to_owned());
+        let record = records.next().await.unwrap_or_else(|| Err(ended())).map_err(unread)?;
         reader.take(&record, |seen, _| {
             for seen in seen {
-                done |= match upto {
-                    Upto::Position(position) => seen.position > position,
-                    Upto::Time(time) => seen.log_time > time,
-                };
+                let here = Progress { position: seen.position, log_time: seen.log_time, broken: None };
+                done |= !upto.holds(&here);
                 if !done {
                     value.fold(seen);
-                    (progress.position, progress.log_time) = (seen.position, seen.log_time);
+                    progress = here;
                 }
             }
         })?;

@@ -34,6 +34,9 @@ pub(super) trait Events: Sized {
     /// Its message in that version.
     fn payload(&self) -> Vec<u8>;
 
+    /// The message that such a payload is; `None` if no event of this aggregate is called so.
+    fn message(name: &str, version: u32) -> Option<&'static str>;
+
     /// Reads an event; `None` if no event of this aggregate is called so.
     fn read(name: &str, version: u32, payload: &[u8]) -> Result<Option<Self>, Undecodable>;
 }
@@ -326,6 +329,14 @@ macro_rules! events {
             fn payload(&self) -> Vec<u8> {
                 match self {
                     $(Self::$variant { $($fields)* } => fields!(keep $message { $($fields)* }).encode_to_vec(),)*
+                }
+            }
+
+            fn message(name: &str, version: u32) -> Option<&'static str> {
+                match (name, version) {
+                    $(($name, $version) => Some(stringify!($message)),
+                    $(($name, $old) => Some(stringify!($old_message)),)*)*
+                    _ => None,
                 }
             }
 

@@ -258,3 +258,16 @@ fn the_hash_is_sha_256_of_the_stored_bytes() {
     assert_eq!(hexadecimal, of_nothing);
     assert_ne!(hash(&encode(&frame(registered()))), hash(&encode(&frame(opened()))));
 }
+
+#[test]
+fn every_event_type_names_a_message_of_the_public_api() {
+    let files = prost_types::FileDescriptorSet::decode(muster_api::DESCRIPTORS).unwrap().file;
+    let of_events = files.iter().filter(|file| file.package() == "muster.event.v1");
+    let messages: BTreeSet<&str> = of_events.flat_map(|file| &file.message_type).map(|m| m.name()).collect();
+    for EventType { name, version } in EVENT_TYPES.iter().copied().flatten() {
+        let message = payload_message(name, *version).unwrap();
+        assert!(messages.contains(message), "{name} {version}: {message}");
+    }
+    assert_eq!(payload_message("intake.request.opened", 1), Some("RequestOpened"));
+    assert_eq!(payload_message("intake.request.opened", 99), None);
+}

@@ -52,7 +52,14 @@ impl MasterKey {
         let io = |source| KeyError::Io { path: path.to_owned(), source };
         match File::open(path) {
             Ok(file) => Self::load(path, file),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => create(path).map(Self).map_err(io),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match create(path) {
+                Ok(key) => Ok(Self(key)),
+                // Another process was first: its key is the realm's.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    Self::load(path, File::open(path).map_err(io)?)
+                }
+                Err(error) => Err(io(error)),
+            },
             Err(error) => Err(io(error)),
         }
     }
@@ -80,17 +87,18 @@ impl fmt::Debug for MasterKey {
 }
 
 /// Makes the key in a file beside and gives it its name when it is whole and on disk: nothing may be sealed under a key that a
-/// power cut could take. If somebody else has made one meanwhile, that is refused, not replaced.
+/// power cut could take. If somebody else has made one meanwhile, that one stands: `AlreadyExists`.
 fn create(path: &Path) -> io::Result<XChaCha20Poly1305> {
     let key = XChaCha20Poly1305::generate_key(&mut OsRng);
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(dir)?;
-    let new = path.with_extension("new");
+    let new = path.with_extension(format!("new-{}", std::process::id()));
     let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     file.write_all(&key)?;
     file.sync_all()?;
-    fs::hard_link(&new, path)?;
+    let linked = fs::hard_link(&new, path);
     fs::remove_file(&new)?;
+    linked?;
     File::open(dir)?.sync_all()?;
     Ok(XChaCha20Poly1305::new(&key))
 }

@@ -223,9 +223,10 @@ async fn services(journal: &dyn Journal) -> Vec<u64> {
 /// A `perform` that tells what it is given and answers from a script; without one it never answers.
 type Script = Arc<Mutex<BTreeMap<u64, Vec<Result<Done, Undone>>>>>;
 
-fn scripted(
-    script: &Script,
-) -> (impl Fn(Item<u64>) -> BoxFuture<'static, Result<Done, Undone>> + use<>, mpsc::UnboundedReceiver<u64>) {
+type Given = mpsc::UnboundedReceiver<u64>;
+type Performing = BoxFuture<'static, Result<Done, Undone>>;
+
+fn scripted(script: &Script) -> (impl Fn(Item<u64>) -> Performing + use<>, Given) {
     let (told, given) = mpsc::unbounded_channel();
     let script = script.clone();
     let perform = move |item: Item<u64>| {

@@ -11,4 +11,5 @@ mod agenda;
 mod executor;
 mod follower;
 mod hammer;
+mod reading;
 mod realm;

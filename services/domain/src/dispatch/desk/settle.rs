@@ -6,7 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use super::{Desk, OFFERS_PER_COMMIT_MAX, Offer, OfferState, Standing};
+use super::{Desk, Offer, OfferState, Standing, asked_in};
 use crate::{
     dispatch::{
         admissibility::{Question, admissible, fit},
@@ -67,6 +67,7 @@ struct Round<'a> {
     yielding: Vec<Yielding<'a>>,
     rescinded: Vec<(&'a OfferId, RescindReason)>,
     escalated: Vec<&'a PackageId>,
+    asked_max: usize,
 }
 
 impl Desk {
@@ -138,7 +139,8 @@ impl<'a> Round<'a> {
         let yielding = yielding(desk, &index);
         let matching = Matching::new(free);
         let (jobs, rescinded, escalated) = (Vec::new(), Vec::new(), Vec::new());
-        Self { desk, at, places, index, matching, jobs, waiting, yielding, rescinded, escalated }
+        let asked_max = desk.asked_max();
+        Self { desk, at, places, index, matching, jobs, waiting, yielding, rescinded, escalated, asked_max }
     }
 
     /// Providers that may be asked for the package now: place and fit.
@@ -166,12 +168,12 @@ impl<'a> Round<'a> {
     /// time the set served is better for a higher package, so this ends.
     fn match_waiting(&mut self) {
         loop {
-            while self.served() < OFFERS_PER_COMMIT_MAX
+            while self.has_room()
                 && let Some((_, package)) = self.waiting.pop_first()
             {
                 self.match_one(package);
             }
-            if self.served() >= OFFERS_PER_COMMIT_MAX || !self.unserved().into_iter().any(|job| self.make_way(job)) {
+            if !self.has_room() || !self.unserved().into_iter().any(|job| self.make_way(job)) {
                 return;
             }
         }
@@ -180,7 +182,10 @@ impl<'a> Round<'a> {
     fn match_one(&mut self, package: &'a PackageId) {
         let options = self.options(package);
         if options.is_empty() {
-            self.escalated.push(package);
+            let told = self.desk.assignments.get(package).map(|a| &a.standing);
+            if told == Some(&Standing::Waiting { escalated: false }) {
+                self.escalated.push(package);
+            }
             return;
         }
         let options = options.iter().map(|(place, fit)| (*place, fit.cost())).collect();
@@ -191,8 +196,10 @@ impl<'a> Round<'a> {
         }
     }
 
-    fn served(&self) -> usize {
-        self.matching.placed().iter().flatten().count()
+    /// Whether this commit may ask for another package.
+    fn has_room(&self) -> bool {
+        let served = self.matching.placed().iter().flatten().count();
+        served.saturating_add(self.escalated.len()) < self.asked_max
     }
 
     /// Jobs without a place, highest first.
@@ -281,11 +288,8 @@ impl<'a> Round<'a> {
             }
         }
         for package in &self.escalated {
-            let told = self.desk.assignments.get(*package).map(|a| &a.standing);
-            if told == Some(&Standing::Waiting { escalated: false }) {
-                let considered = self.considered(package);
-                events.push(DeskEvent::Escalated { package: (*package).clone(), considered });
-            }
+            let considered = self.considered(package);
+            events.push(DeskEvent::Escalated { package: (*package).clone(), considered });
         }
         events
     }
@@ -310,7 +314,7 @@ impl<'a> Round<'a> {
         for (key, package, mut places) in ranked {
             let width = self.desk.policy.offer_width_for(key.priority());
             let takes = self.takes(package);
-            while places.len() < usize::try_from(width).unwrap_or(1) && offers_in(events) < OFFERS_PER_COMMIT_MAX {
+            while places.len() < usize::try_from(width).unwrap_or(1) && asked_in(events) < self.asked_max {
                 let options = self.options(package).into_iter();
                 let free = options.filter(|(p, _)| !places.contains(p) && self.matching.free(*p).holds(&takes));
                 let Some((place, fit)) = free.min_by_key(|(_, fit)| fit.cost()) else { break };

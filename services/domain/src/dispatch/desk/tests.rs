@@ -365,6 +365,40 @@ fn offers_and_engagements_stand_in_one_word_each() {
 }
 
 #[test]
+fn a_commit_asks_for_so_many_packages_at_most_and_wake_ups_go_on_with_the_rest() {
+    let mut reserve: Vec<_> = (0..200).map(|n| Command::TakeProvider(provider(&format!("{n:064}"), 0))).collect();
+    reserve.push(Command::TakeProvider(provider("a", 150)));
+    let mut desk = desk(reserve);
+    let most = 31; // Of 201 candidates with ids so long, by the bytes.
+    for n in 0..150 {
+        desk.handle(grant(&format!("r{n}"), 3, 1, 0), &received(0)).unwrap();
+    }
+    let asked = |events: &[DeskEvent]| {
+        let candidates = events.iter().filter_map(|event| {
+            let (DeskEvent::Offered { considered, .. } | DeskEvent::Escalated { considered, .. }) = event else {
+                return None;
+            };
+            Some(considered.len())
+        });
+        candidates.inspect(|candidates| assert_eq!(*candidates, 201)).count()
+    };
+    let mut all_at_once = |command: Command| {
+        let (mut counts, mut next) = (Vec::new(), command);
+        loop {
+            let events = desk.handle(next, &received(1)).unwrap();
+            counts.push(asked(&events));
+            if !desk.is_cut_short(&events) {
+                return counts;
+            }
+            next = Command::Wake;
+        }
+    };
+    let suspend = |suspended| Command::TakeSuspension { provider: by("a"), suspended };
+    assert_eq!(all_at_once(suspend(true)), [most, most, most, most, 150 - 4 * most], "escalated, and told once");
+    assert_eq!(all_at_once(suspend(false)), [most, 50 - most], "as many as its days are enough for");
+}
+
+#[test]
 fn a_certificate_binds_the_lead_while_it_is_valid() {
     let requirement = NationalRequirement {
         member_state: fr(),

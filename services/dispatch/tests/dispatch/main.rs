@@ -1,0 +1,9 @@
+//! Dispatch over real gRPC, on what the other contexts would have written.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod driver;
+mod engagements;
+mod offers;
+mod replicas;
+mod scene;
+mod streams;

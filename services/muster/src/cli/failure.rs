@@ -1,0 +1,135 @@
+//! How a command fails: what is wrong, every field, the rule, the way out, and an exit code that scripts can count on.
+
+use std::{fmt::Write, io};
+
+use muster_runtime::status::{Explained, explain};
+use tonic::{Code, Status};
+
+use super::context::ContextError;
+use crate::files::BadFile;
+
+/// What the exit codes mean, at the end of every help text.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  refused by a rule
+  2  wrong usage, or a file that cannot be taken
+  3  not allowed, not found, or nobody knows who calls
+  4  muster cannot be reached or cannot answer now: try again
+  5  a fault";
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub enum Failure {
+    /// It was asked in a wrong way.
+    Usage {
+        /// What is wrong.
+        says: String,
+        /// What to do instead.
+        way_out: String,
+    },
+    /// A file cannot be taken.
+    File(BadFile),
+    /// Muster said no, or nobody answered.
+    Answer(Box<Status>),
+    /// There is nobody to ask.
+    Unreachable {
+        /// Why.
+        says: String,
+        /// What to do.
+        way_out: String,
+    },
+    /// Some entries of a file were not taken; the exit code is the first one's.
+    Entries(u8),
+    /// What is said cannot be written.
+    Output(io::Error),
+    /// Something that cannot be, and is.
+    Fault(String),
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        Self::Answer(Box::new(status))
+    }
+}
+
+impl From<BadFile> for Failure {
+    fn from(bad: BadFile) -> Self {
+        Self::File(bad)
+    }
+}
+
+impl From<ContextError> for Failure {
+    fn from(error: ContextError) -> Self {
+        Self::usage(error.to_string(), "mend or remove that file, or say where muster is: --address http://HOST:PORT")
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl Failure {
+    /// Asked in a wrong way.
+    pub fn usage(says: impl Into<String>, way_out: impl Into<String>) -> Self {
+        Self::Usage { says: says.into(), way_out: way_out.into() }
+    }
+
+    /// The process's exit code: see [`EXIT_CODES`].
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage { .. } | Self::File(_) => 2,
+            Self::Answer(status) => code_of(status),
+            Self::Unreachable { .. } => 4,
+            Self::Entries(code) => *code,
+            // Whoever reads has seen enough: `muster log | head` is no failure.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+            Self::Output(_) | Self::Fault(_) => 5,
+        }
+    }
+
+    /// What is told on stderr; nothing if all is said already.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Usage { says, way_out } | Self::Unreachable { says, way_out } => format!("{says}\nNext: {way_out}"),
+            Self::File(bad) => format!("{bad}\nNext: mend what is named and give the file again; nothing was sent"),
+            Self::Answer(status) => told(&explain(status)),
+            Self::Entries(_) => String::new(),
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => String::new(),
+            Self::Output(error) => format!("the output cannot be written: {error}"),
+            Self::Fault(says) => format!("a fault of muster's own: {says}\nNext: tell whoever looks after muster"),
+        }
+    }
+}
+
+/// The exit code of an answer.
+fn code_of(status: &Status) -> u8 {
+    match status.code() {
+        Code::Ok => 0,
+        // A message that cannot be read is wrong usage; one that breaks a rule was understood.
+        Code::InvalidArgument if explain(status).reason == "UNREADABLE_FIELDS" => 2,
+        Code::InvalidArgument | Code::FailedPrecondition | Code::AlreadyExists | Code::OutOfRange => 1,
+        Code::ResourceExhausted if explain(status).reason == "TOO_LARGE" => 1,
+        Code::NotFound | Code::PermissionDenied | Code::Unauthenticated => 3,
+        Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded | Code::Aborted | Code::Cancelled => 4,
+        Code::Internal | Code::DataLoss | Code::Unknown | Code::Unimplemented => 5,
+    }
+}
+
+/// What is wrong, every field, the rule, the way out.
+pub fn told(explained: &Explained) -> String {
+    let Explained { reason, rule, says, way_out, fields, retry_after: _ } = explained;
+    // A refusal names its fields in one sentence too; here each has a line.
+    let named = fields.keys().filter_map(|field| says.find(field.as_str())).min();
+    let before = named.and_then(|at| says.get(..at)).unwrap_or(says).trim_end_matches([' ', ':', ';']);
+    let mut told = if before.is_empty() { "the call cannot be read".to_owned() } else { before.to_owned() };
+    for (field, wrong) in fields {
+        // Writing to a string cannot fail.
+        let _ = write!(told, "\n  {field} {wrong}");
+    }
+    let rule = if rule.is_empty() { String::new() } else { format!("{rule} ") };
+    let _ = write!(told, "\nRule: {rule}[{reason}]\nNext: {way_out}");
+    told
+}

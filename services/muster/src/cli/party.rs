@@ -1,0 +1,152 @@
+//! Who acts when nobody is named: what a command is about tells whose turn it is. Only a development Muster has an
+//! auditor on duty who can look it up; elsewhere, whoever acts is named.
+
+use muster_api::{
+    dispatch::v1::GetOfferRequest,
+    intake::v1::{GetRequestRequest, Request},
+    monitor::v1::GetRequestPageRequest,
+    registry::v1::{Authority, ListAuthoritiesRequest},
+};
+use muster_domain::kernel::{Actor, PrincipalId, Role};
+
+use super::{
+    failure::Failure,
+    session::Session,
+    values::{PackageName, RequestName},
+};
+
+/// Whose turn a command on a request is.
+#[derive(Clone, Copy, Debug)]
+pub enum Turn {
+    /// The hospital's.
+    Hospital,
+    /// Its authority's.
+    Authority,
+    /// The single point of contact's.
+    Spoc,
+}
+
+impl Turn {
+    const fn role(self) -> Role {
+        match self {
+            Self::Hospital => Role::Hospital,
+            Self::Authority => Role::Authority,
+            Self::Spoc => Role::Spoc,
+        }
+    }
+}
+
+impl Session {
+    /// The id of a request, however it was named.
+    pub async fn request(&self, name: &RequestName, caller: &Actor) -> Result<String, Failure> {
+        let number = match name {
+            RequestName::Id(id) => return Ok(id.clone()),
+            RequestName::Number(number) => number.clone(),
+        };
+        let ask = GetRequestPageRequest { read_at: None, request: number };
+        let answer = self.monitor(caller).await?.get_request_page(ask).await?.into_inner();
+        Ok(answer.page.and_then(|page| page.card).map(|card| card.request).unwrap_or_default())
+    }
+
+    /// The id of a package, however it was named.
+    pub async fn package(&self, name: &PackageName, caller: &Actor) -> Result<String, Failure> {
+        match name {
+            PackageName::Id(id) => Ok(id.clone()),
+            PackageName::OfNumber(request, rest) => Ok(format!("{}{rest}", self.request(request, caller).await?)),
+        }
+    }
+
+    /// A request's id, and who acts on it: whoever was named, else the party that the request tells of.
+    pub async fn party(&self, turn: Turn, name: &RequestName) -> Result<(String, Actor), Failure> {
+        if let Some(actor) = self.named() {
+            return Ok((self.request(name, &actor).await?, actor));
+        }
+        let auditor = self.auditor(turn.role())?;
+        let id = self.request(name, &auditor).await?;
+        let ask = GetRequestRequest { read_at: None, request: id.clone() };
+        let request = self.intake(&auditor).await?.get_request(ask).await?.into_inner().request.unwrap_or_default();
+        let (principal, because) = match turn {
+            Turn::Hospital => (request.hospital.clone(), "whose request it is".to_owned()),
+            Turn::Spoc => self.spoc_of(&request, &auditor).await?,
+            Turn::Authority => self.authority_of(&request, &auditor).await?,
+        };
+        Ok((id, self.stands_in(turn.role(), &principal, &because)?))
+    }
+
+    /// Who acts for the provider that an offer asks.
+    pub async fn provider_of(&self, offer: &str) -> Result<Actor, Failure> {
+        if let Some(actor) = self.named() {
+            return Ok(actor);
+        }
+        let auditor = self.auditor(Role::Provider)?;
+        let ask = GetOfferRequest { read_at: None, offer: offer.to_owned() };
+        let offer = self.dispatch(&auditor).await?.get_offer(ask).await?.into_inner().offer.unwrap_or_default();
+        self.stands_in(Role::Provider, &offer.provider, "whom the offer asks")
+    }
+
+    /// Who looks up whose turn it is.
+    fn auditor(&self, role: Role) -> Result<Actor, Failure> {
+        self.on_duty(Role::Auditor).ok_or_else(|| {
+            Failure::usage(format!("nobody is known who acts as {role}"), format!("say who acts: --as {role}:ID"))
+        })
+    }
+
+    fn stands_in(&self, role: Role, principal: &str, because: &str) -> Result<Actor, Failure> {
+        let principal = PrincipalId::parse(principal).map_err(|_| {
+            Failure::usage(format!("nobody is known who acts as {role}"), format!("say who acts: --as {role}:ID"))
+        })?;
+        self.say(&format!("acting as {role}:{principal}, {because}"));
+        Ok(Actor { role, principal })
+    }
+
+    /// The authority that has taken the request up, else the only one of its country.
+    async fn authority_of(&self, request: &Request, auditor: &Actor) -> Result<(String, String), Failure> {
+        if !request.authority.is_empty() {
+            return Ok((request.authority.clone(), "which has taken the request up".to_owned()));
+        }
+        let country = request.facts.clone().unwrap_or_default().country;
+        let of_country = self.authorities(&country, auditor).await?;
+        match of_country.as_slice() {
+            [only] => Ok((only.authority.clone(), format!("the only one of {country}"))),
+            [] => Err(Failure::usage(
+                format!("no authority of {country} is on record"),
+                "register one: muster registry register-authority --help".to_owned(),
+            )),
+            several => {
+                let ways: Vec<_> = several.iter().map(|one| format!("--as authority:{}", one.authority)).collect();
+                Err(Failure::usage(
+                    format!("{country} has several authorities"),
+                    format!("say which acts: {}", ways.join(" or ")),
+                ))
+            }
+        }
+    }
+
+    /// The single point of contact of the authority that endorsed the request.
+    async fn spoc_of(&self, request: &Request, auditor: &Actor) -> Result<(String, String), Failure> {
+        if request.authority.is_empty() {
+            return Err(Failure::usage(
+                "no authority has endorsed the request, so nobody is known who would submit it",
+                format!("endorse it first: muster request endorse {}", request.request),
+            ));
+        }
+        let all = self.authorities("", auditor).await?;
+        let spoc = all.into_iter().find(|one| one.authority == request.authority).map(|one| one.spoc);
+        Ok((spoc.unwrap_or_default(), format!("the single point of contact of {}", request.authority)))
+    }
+
+    /// Users of the Reserve: of one country, or all.
+    async fn authorities(&self, country: &str, caller: &Actor) -> Result<Vec<Authority>, Failure> {
+        let mut all = Vec::new();
+        let mut client = self.registry(caller).await?;
+        let mut ask = ListAuthoritiesRequest { page_size: 500, country: country.to_owned(), ..Default::default() };
+        loop {
+            let answer = client.list_authorities(ask.clone()).await?.into_inner();
+            all.extend(answer.authorities);
+            if answer.next_page_token.is_empty() {
+                return Ok(all);
+            }
+            ask.page_token = answer.next_page_token;
+        }
+    }
+}

@@ -1,0 +1,430 @@
+//! `muster request`: a request's way from the hospital's call to the answer.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use muster_api::{
+    intake::v1::{
+        AmendRequestRequest, EndorseRequestRequest, FileReportRequest, GetRequestRequest, HandleNationallyRequest,
+        OpenRequestRequest, ReturnRequestRequest, SubmitRequestRequest, SummaryReport, WithdrawRequestRequest,
+    },
+    monitor::v1::GetRequestPageRequest,
+    registry::v1::{GetRealmRequest, Hospital, RegisterHospitalRequest},
+    r#type::v1::{Contact, Position},
+};
+use muster_domain::{
+    intake::facts::check,
+    kernel::{Actor, FieldViolation, HospitalId, PrincipalId, Role, Timestamp},
+    registry::{events::Hospital as Record, realm::LIVE},
+};
+use muster_edge::wire;
+
+use super::{
+    failure::Failure,
+    judge::{Decide, Queue, Resolve},
+    party::Turn,
+    session::Session,
+    show::{moment, position},
+    values::{RequestName, yes_no},
+    watching::{Filter, page},
+};
+use crate::files::{
+    BadFile,
+    cases::{Case, Cases},
+};
+
+/// What can be done with a request.
+#[derive(Clone, Debug, Subcommand)]
+pub enum RequestWord {
+    /// A hospital asks for help, as a case in a file says
+    Open(Open),
+    /// Requests that you may see, closed ones too
+    List(Filter),
+    /// Everything about one request
+    Show(One),
+    /// Declare anew, until submission: an endorsed request then needs endorsing anew
+    Amend(Amend),
+    /// The authority makes the request its own
+    Endorse(One),
+    /// The authority sends the request back with a reason
+    Return(Return),
+    /// The authority helps by itself; the request is closed
+    HandleNationally(Nationally),
+    /// The single point of contact submits: the 48 hours begin
+    Submit(One),
+    /// The user no longer asks: offers are rescinded, work is released
+    Withdraw(Withdraw),
+    /// File the summary report, due two months after support ended
+    Report(Report),
+    /// An officer establishes a fact that is not known
+    Resolve(Resolve),
+    /// An officer answers; the answer is final
+    Decide(Decide),
+    /// Assessments, the most urgent first
+    Queue(Queue),
+}
+
+/// A request.
+#[derive(Args, Clone, Debug)]
+pub struct One {
+    /// Its number, e.g. R-12, or its id
+    pub request: RequestName,
+}
+
+/// A case in a file.
+#[derive(Args, Clone, Debug)]
+pub struct FromFile {
+    /// A file of cases in the neutral schema
+    #[arg(long, value_name = "FILE")]
+    from: PathBuf,
+    /// Which case of the file; needed if it has several
+    #[arg(long, value_name = "ID")]
+    case: Option<String>,
+    /// Whom to call
+    #[arg(long, value_name = "NAME")]
+    contact_name: Option<String>,
+    /// Where to write: an address that the attack cannot reach
+    #[arg(long, value_name = "ADDRESS")]
+    contact_email: Option<String>,
+    /// Where to call
+    #[arg(long, value_name = "NUMBER")]
+    contact_phone: Option<String>,
+}
+
+/// Opens a request.
+#[derive(Args, Clone, Debug)]
+pub struct Open {
+    #[command(flatten)]
+    from: FromFile,
+    /// For which hospital [default: the caller's own, or the entity's name as an id: CHU de Rouen is chu-de-rouen]
+    #[arg(long, value_name = "ID", value_parser = hospital)]
+    hospital: Option<HospitalId>,
+    /// First put the hospital on record as the case describes it, as the operator
+    #[arg(long)]
+    register: bool,
+}
+
+fn hospital(text: &str) -> Result<HospitalId, String> {
+    HospitalId::parse(text).map_err(|error| error.to_string())
+}
+
+/// Declares anew.
+#[derive(Args, Clone, Debug)]
+pub struct Amend {
+    #[command(flatten)]
+    one: One,
+    #[command(flatten)]
+    from: FromFile,
+}
+
+/// Sends a request back.
+#[derive(Args, Clone, Debug)]
+pub struct Return {
+    #[command(flatten)]
+    one: One,
+    /// facts-missing, measures-missing, not-significant, entity-type or other
+    #[arg(long)]
+    reason: String,
+    /// What the hospital should do, in words; needed if the reason is other
+    #[arg(long, default_value = "", hide_default_value = true)]
+    note: String,
+}
+
+/// Handles a request nationally.
+#[derive(Args, Clone, Debug)]
+pub struct Nationally {
+    #[command(flatten)]
+    one: One,
+    /// How, in words
+    #[arg(long, default_value = "", hide_default_value = true)]
+    note: String,
+}
+
+/// Withdraws a request.
+#[derive(Args, Clone, Debug)]
+pub struct Withdraw {
+    #[command(flatten)]
+    one: One,
+    /// Why, in words
+    #[arg(long)]
+    reason: String,
+}
+
+/// Files the summary report.
+#[derive(Args, Clone, Debug)]
+pub struct Report {
+    #[command(flatten)]
+    one: One,
+    /// Whether the aim of the support was reached
+    #[arg(long, value_name = "yes|no", value_parser = yes_no)]
+    aim_reached: bool,
+    /// Hours until emergency care ran as usual, if known
+    #[arg(long, value_name = "HOURS")]
+    hours_to_emergency_care: Option<u32>,
+    /// SHA-256 of the report, as `sha256sum` tells it; the report itself stays outside Muster
+    #[arg(long, value_name = "HEX")]
+    document_sha256: String,
+}
+
+impl RequestWord {
+    pub(super) async fn tell(self, session: &Session) -> Result<(), Failure> {
+        match self {
+            Self::Open(open) => open.tell(session).await,
+            Self::List(filter) => filter.board(session, true).await,
+            Self::Show(one) => show(session, &one.request).await,
+            Self::Amend(amend) => amend.tell(session).await,
+            Self::Endorse(one) => endorse(session, &one.request).await,
+            Self::Return(send) => send.tell(session).await,
+            Self::HandleNationally(nationally) => nationally.tell(session).await,
+            Self::Submit(one) => submit(session, &one.request).await,
+            Self::Withdraw(withdraw) => withdraw.tell(session).await,
+            Self::Report(report) => report.tell(session).await,
+            Self::Resolve(resolve) => resolve.tell(session).await,
+            Self::Decide(decide) => decide.tell(session).await,
+            Self::Queue(queue) => queue.tell(session).await,
+        }
+    }
+}
+
+pub(super) async fn show(session: &Session, request: &RequestName) -> Result<(), Failure> {
+    let caller = session.reader()?;
+    session.show(&page(session, request.as_str(), &caller).await?)
+}
+
+impl FromFile {
+    fn case(&self, session: &Session) -> Result<Case, Failure> {
+        let file = self.from.display().to_string();
+        let text = read_file(&self.from)?;
+        let case = Cases::read(&file, &text)?.case(self.case.as_deref())?;
+        if !case.unused.is_empty() {
+            session.say(&format!(
+                "not used, because nobody could know it then or it bears on nothing: {}",
+                case.unused.join(", ")
+            ));
+        }
+        Ok(case)
+    }
+
+    fn contact(&self, case: &Case) -> Contact {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        Contact {
+            name: text(&self.contact_name),
+            email: text(&self.contact_email),
+            phone: text(&self.contact_phone),
+            narrative: case.narrative.clone(),
+        }
+    }
+
+    /// The same rules that hold in the realm, told by the case, before anything is sent.
+    fn stands(&self, case: &Case, now: Timestamp, live: bool) -> Result<(), Failure> {
+        let wrong: Vec<FieldViolation> = check(&case.facts_at(now), now, live).into_fields();
+        let file = self.from.display().to_string();
+        if wrong.is_empty() { Ok(()) } else { Err(BadFile { file, wrong }.into()) }
+    }
+}
+
+/// What stands in a file.
+pub(super) fn read_file(path: &std::path::Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| {
+        Failure::usage(format!("{} cannot be read: {error}", path.display()), "see that the file is there")
+    })
+}
+
+impl Open {
+    async fn tell(self, session: &Session) -> Result<(), Failure> {
+        let case = self.from.case(session)?;
+        let hospital = self.hospital_of(session, &case)?;
+        let opener = match session.named() {
+            Some(actor) => actor,
+            None => Actor { role: Role::Hospital, principal: principal(hospital.as_str())? },
+        };
+        let record = self.register.then(|| self.record(&case, &hospital)).transpose()?;
+        let request_id = session.request_id()?;
+        let realm = session.registry(&opener).await?.get_realm(GetRealmRequest { read_at: None }).await?.into_inner();
+        let now = realm.now.as_ref().map(moment).unwrap_or_default();
+        self.from.stands(&case, now, realm.realm.is_some_and(|realm| realm.realm == LIVE))?;
+        if let Some(record) = record {
+            register(session, &record).await?;
+        }
+        let ask = OpenRequestRequest {
+            request_id,
+            hospital: hospital.to_string(),
+            facts: Some(wire::facts(&case.facts_at(now))),
+            contact: Some(self.from.contact(&case)),
+        };
+        let answer = session.intake(&opener).await?.open_request(ask).await?.into_inner();
+        let number = number(session, &answer.request, answer.position, &opener).await;
+        let number = number.as_deref().unwrap_or(&answer.request);
+        let says = format!("{number} {}: {}, request {}", answer.state, case.facts.entity.name, answer.request);
+        session.done(&answer, answer.position, &answer.request, &says)?;
+        session.next(&match answer.state.as_str() {
+            "opened" => format!("muster request endorse {number}"),
+            "endorsed" => format!("muster request submit {number}"),
+            _ => format!("muster why {number}"),
+        });
+        Ok(())
+    }
+
+    fn hospital_of(&self, session: &Session, case: &Case) -> Result<HospitalId, Failure> {
+        let own = session.named().filter(|actor| actor.role == Role::Hospital);
+        let own = own.and_then(|actor| HospitalId::parse(actor.principal.as_str()).ok());
+        self.hospital.clone().or(own).or_else(|| case.hospital_id()).ok_or_else(|| {
+            let name = &case.facts.entity.name;
+            Failure::usage(format!("'{name}' leaves no letter for an id"), "say for which hospital: --hospital ID")
+        })
+    }
+
+    fn record(&self, case: &Case, id: &HospitalId) -> Result<Record, Failure> {
+        case.hospital(id.clone()).ok_or_else(|| {
+            let says = "a hospital's record says in which region it is, and the case does not";
+            Failure::usage(says, "add its NUTS code to the case, or use muster registry register-hospital")
+        })
+    }
+}
+
+fn principal(id: &str) -> Result<PrincipalId, Failure> {
+    PrincipalId::parse(id).map_err(|error| Failure::usage(error.to_string(), "say who acts: --as ROLE:ID"))
+}
+
+async fn register(session: &Session, record: &Record) -> Result<(), Failure> {
+    let operator = session.on_duty(Role::Operator).ok_or_else(|| {
+        Failure::usage(
+            "nobody is on duty as operator",
+            "register the hospital first: muster registry register-hospital",
+        )
+    })?;
+    let hospital = Hospital {
+        hospital: record.id.to_string(),
+        name: record.name.clone(),
+        member_state: record.member_state.to_string(),
+        nuts: record.nuts.to_string(),
+        kind: record.kind.clone(),
+        annex: record.annex.to_string(),
+        category: record.category.to_string(),
+        size: record.size.to_string(),
+    };
+    let ask = RegisterHospitalRequest { request_id: String::new(), hospital: Some(hospital) };
+    session.registry(&operator).await?.register_hospital(ask).await?;
+    session.say(&format!("hospital {} is on record", record.id));
+    Ok(())
+}
+
+/// A request's short number. It is a convenience: without it the id serves.
+async fn number(session: &Session, request: &str, at_least: Option<Position>, caller: &Actor) -> Option<String> {
+    let read_at = muster_api::r#type::v1::ReadAt { as_of: None, at_least };
+    let ask = GetRequestPageRequest { read_at: Some(read_at), request: request.to_owned() };
+    let answer = session.monitor(caller).await.ok()?.get_request_page(ask).await.ok()?.into_inner();
+    Some(answer.page?.card?.number).filter(|number| !number.is_empty())
+}
+
+impl Amend {
+    async fn tell(self, session: &Session) -> Result<(), Failure> {
+        let case = self.from.case(session)?;
+        let (request, caller) = session.party(Turn::Hospital, &self.one.request).await?;
+        let ask = GetRequestRequest { read_at: None, request: request.clone() };
+        let known = session.intake(&caller).await?.get_request(ask).await?.into_inner().request.unwrap_or_default();
+        let known = known.facts.unwrap_or_default();
+        let mut facts = wire::facts(&case.facts_at(session.now(&caller).await?));
+        if known.incident == facts.incident {
+            // The incident has its place in the realm's time already.
+            facts.detected_at = known.detected_at;
+        }
+        let ask = AmendRequestRequest {
+            request_id: session.request_id()?,
+            request: request.clone(),
+            facts: Some(facts),
+            contact: Some(self.from.contact(&case)),
+        };
+        let answer = session.intake(&caller).await?.amend_request(ask).await?.into_inner();
+        let name = self.one.request.as_str();
+        session.done(&answer, answer.position, &request, &format!("{name} amended"))?;
+        session.next(&format!("muster request endorse {name}"));
+        Ok(())
+    }
+}
+
+async fn endorse(session: &Session, name: &RequestName) -> Result<(), Failure> {
+    let (request, caller) = session.party(Turn::Authority, name).await?;
+    let ask = EndorseRequestRequest { request_id: session.request_id()?, request: request.clone() };
+    let answer = session.intake(&caller).await?.endorse_request(ask).await?.into_inner();
+    session.done(&answer, answer.position, &request, &format!("{} endorsed by {}", name.as_str(), caller.principal))?;
+    session.next(&format!("muster request submit {}", name.as_str()));
+    Ok(())
+}
+
+impl Return {
+    async fn tell(self, session: &Session) -> Result<(), Failure> {
+        let name = &self.one.request;
+        let (request, caller) = session.party(Turn::Authority, name).await?;
+        let ask = ReturnRequestRequest {
+            request_id: session.request_id()?,
+            request: request.clone(),
+            reason: self.reason.clone(),
+            note: self.note,
+        };
+        let answer = session.intake(&caller).await?.return_request(ask).await?.into_inner();
+        session.done(&answer, answer.position, &request, &format!("{} returned: {}", name.as_str(), self.reason))?;
+        session.next(&format!("the hospital amends it: muster request amend {} --from FILE", name.as_str()));
+        Ok(())
+    }
+}
+
+impl Nationally {
+    async fn tell(self, session: &Session) -> Result<(), Failure> {
+        let name = &self.one.request;
+        let (request, caller) = session.party(Turn::Authority, name).await?;
+        session.confirm(&format!("Close {} because {} helps by itself?", name.as_str(), caller.principal))?;
+        let ask =
+            HandleNationallyRequest { request_id: session.request_id()?, request: request.clone(), note: self.note };
+        let answer = session.intake(&caller).await?.handle_nationally(ask).await?.into_inner();
+        session.done(&answer, answer.position, &request, &format!("{} closed: handled nationally", name.as_str()))
+    }
+}
+
+async fn submit(session: &Session, name: &RequestName) -> Result<(), Failure> {
+    let (request, caller) = session.party(Turn::Spoc, name).await?;
+    let ask = SubmitRequestRequest { request_id: session.request_id()?, request: request.clone() };
+    let answer = session.intake(&caller).await?.submit_request(ask).await?.into_inner();
+    let look = session.look(answer.submitted_at.as_ref().map(moment).unwrap_or_default());
+    let due = match answer.answer_due_at.as_ref().map(moment) {
+        Some(due) => format!("the answer is due {}", look.moment(due)),
+        None => "the answer is due without undue delay (Art 19(10))".to_owned(),
+    };
+    session.done(&answer, answer.position, &request, &format!("{} submitted: {due}", name.as_str()))?;
+    session.next(&format!("muster why {0}, then muster request decide {0} --grant", name.as_str()));
+    Ok(())
+}
+
+impl Withdraw {
+    async fn tell(self, session: &Session) -> Result<(), Failure> {
+        let name = &self.one.request;
+        let (request, caller) = session.party(Turn::Hospital, name).await?;
+        session.confirm(&format!("Withdraw {}? Offers are rescinded and work is released.", name.as_str()))?;
+        let ask =
+            WithdrawRequestRequest { request_id: session.request_id()?, request: request.clone(), reason: self.reason };
+        let answer = session.intake(&caller).await?.withdraw_request(ask).await?.into_inner();
+        session.done(&answer, answer.position, &request, &format!("{} withdrawn", name.as_str()))
+    }
+}
+
+impl Report {
+    async fn tell(self, session: &Session) -> Result<(), Failure> {
+        let name = &self.one.request;
+        let (request, caller) = session.party(Turn::Authority, name).await?;
+        let report = SummaryReport {
+            aim_reached: self.aim_reached,
+            hours_to_emergency_care: self.hours_to_emergency_care,
+            document_sha256: self.document_sha256,
+        };
+        let ask =
+            FileReportRequest { request_id: session.request_id()?, request: request.clone(), report: Some(report) };
+        let answer = session.intake(&caller).await?.file_report(ask).await?.into_inner();
+        session.done(&answer, answer.position, &request, &format!("the report on {} is filed", name.as_str()))?;
+        session.next(&format!(
+            "muster log {} shows the whole record, up to {}",
+            name.as_str(),
+            position(answer.position.as_ref())
+        ));
+        Ok(())
+    }
+}

@@ -1,0 +1,328 @@
+//! One command's way to Muster and back: whom it calls, in whose name, and how it tells what it was told.
+
+use std::{
+    cell::OnceCell,
+    io::{self, IsTerminal, Write},
+    time::Duration,
+};
+
+use muster_api::{
+    dispatch::v1::dispatch_service_client::DispatchServiceClient,
+    eligibility::v1::eligibility_service_client::EligibilityServiceClient,
+    intake::v1::intake_service_client::IntakeServiceClient,
+    monitor::v1::monitor_service_client::MonitorServiceClient,
+    registry::v1::{GetRealmRequest, registry_service_client::RegistryServiceClient},
+    r#type::v1::{Position, ReadAt},
+};
+use muster_domain::kernel::{Actor, Role, Timestamp};
+use muster_runtime::ids;
+use prost::{Message, Name};
+use tonic::{
+    Request, Status,
+    metadata::{Ascii, MetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Channel, Endpoint},
+};
+use uuid::Uuid;
+
+use super::{
+    Format, Globals,
+    context::Context,
+    failure::Failure,
+    json::Json,
+    look::Look,
+    show::{Show, moment},
+    values::AsOf,
+};
+
+/// How long to wait for a connection.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long to wait for an answer that is not a stream.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Says who calls, with every call.
+#[derive(Clone, Debug)]
+pub struct Bearer {
+    token: MetadataValue<Ascii>,
+    patience: Option<Duration>,
+}
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut call: Request<()>) -> Result<Request<()>, Status> {
+        call.metadata_mut().insert("authorization", self.token.clone());
+        if let Some(patience) = self.patience {
+            call.set_timeout(patience);
+        }
+        Ok(call)
+    }
+}
+
+/// The way to Muster in somebody's name.
+pub type Line = InterceptedService<Channel, Bearer>;
+
+/// One command.
+pub struct Session {
+    globals: Globals,
+    context: Option<Context>,
+    channel: tokio::sync::OnceCell<Channel>,
+    request_id: OnceCell<Uuid>,
+}
+
+impl Session {
+    /// Begins a command.
+    pub fn begin(globals: Globals) -> Result<Self, Failure> {
+        let context = match Context::place() {
+            Ok(path) => Context::read(&path)?,
+            Err(_) => None,
+        };
+        Ok(Self { globals, context, channel: tokio::sync::OnceCell::new(), request_id: OnceCell::new() })
+    }
+
+    /// The same command's way, looking at another moment.
+    pub fn looking_back(&self, as_of: AsOf) -> Self {
+        let globals = Globals { as_of: Some(as_of), ..self.globals.clone() };
+        let channel = tokio::sync::OnceCell::new_with(self.channel.get().cloned());
+        Self { globals, context: self.context.clone(), channel, request_id: OnceCell::new() }
+    }
+
+    async fn channel(&self) -> Result<Channel, Failure> {
+        let connect = async {
+            let address = self.address()?;
+            let unreachable = |error: &dyn std::error::Error| Failure::Unreachable {
+                says: format!("no muster answers at {address}: {}", innermost(error)),
+                way_out: "start it with `muster up`, or say where it is: --address http://HOST:PORT".to_owned(),
+            };
+            let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|_| {
+                Failure::usage(format!("'{address}' is no address"), "write --address http://HOST:PORT")
+            })?;
+            endpoint.connect_timeout(CONNECT_PATIENCE).connect().await.map_err(|error| unreachable(&error))
+        };
+        self.channel.get_or_try_init(|| connect).await.cloned()
+    }
+
+    fn address(&self) -> Result<&str, Failure> {
+        let known = self.context.as_ref().map(|context| context.address.as_str());
+        self.globals.address.as_deref().or(known).ok_or_else(|| Failure::Unreachable {
+            says: "no muster runs here".to_owned(),
+            way_out: "start one with `muster up`, or say where it is: --address http://HOST:PORT".to_owned(),
+        })
+    }
+
+    async fn line(&self, caller: &Actor, patience: Option<Duration>) -> Result<Line, Failure> {
+        let token = format!("Bearer dev:{}:{}", caller.role, caller.principal);
+        let token = token.parse().map_err(|_| Failure::Fault("a token that is not ASCII".to_owned()))?;
+        Ok(InterceptedService::new(self.channel().await?, Bearer { token, patience }))
+    }
+
+    /// The registry, asked by `caller`.
+    pub async fn registry(&self, caller: &Actor) -> Result<RegistryServiceClient<Line>, Failure> {
+        Ok(RegistryServiceClient::new(self.line(caller, Some(ANSWER_PATIENCE)).await?))
+    }
+
+    /// Intake, asked by `caller`.
+    pub async fn intake(&self, caller: &Actor) -> Result<IntakeServiceClient<Line>, Failure> {
+        Ok(IntakeServiceClient::new(self.line(caller, Some(ANSWER_PATIENCE)).await?))
+    }
+
+    /// Eligibility, asked by `caller`.
+    pub async fn eligibility(&self, caller: &Actor) -> Result<EligibilityServiceClient<Line>, Failure> {
+        Ok(EligibilityServiceClient::new(self.line(caller, Some(ANSWER_PATIENCE)).await?))
+    }
+
+    /// Dispatch, asked by `caller`.
+    pub async fn dispatch(&self, caller: &Actor) -> Result<DispatchServiceClient<Line>, Failure> {
+        Ok(DispatchServiceClient::new(self.line(caller, Some(ANSWER_PATIENCE)).await?))
+    }
+
+    /// The monitor, asked by `caller`.
+    pub async fn monitor(&self, caller: &Actor) -> Result<MonitorServiceClient<Line>, Failure> {
+        Ok(MonitorServiceClient::new(self.line(caller, Some(ANSWER_PATIENCE)).await?))
+    }
+
+    /// The monitor's streams, which may last for ever.
+    pub async fn watching(&self, caller: &Actor) -> Result<MonitorServiceClient<Line>, Failure> {
+        Ok(MonitorServiceClient::new(self.line(caller, None).await?))
+    }
+
+    /// Dispatch's streams, which may last for ever.
+    pub async fn watching_offers(&self, caller: &Actor) -> Result<DispatchServiceClient<Line>, Failure> {
+        Ok(DispatchServiceClient::new(self.line(caller, None).await?))
+    }
+
+    /// Who was named with `--as`.
+    pub fn named(&self) -> Option<Actor> {
+        self.globals.acting.clone()
+    }
+
+    /// Who acts in this role: whoever was named, else whoever is on duty.
+    pub fn caller(&self, role: Role) -> Result<Actor, Failure> {
+        self.named().or_else(|| self.on_duty(role)).ok_or_else(|| {
+            Failure::usage(format!("nobody is known who acts as {role}"), format!("say who acts: --as {role}:ID"))
+        })
+    }
+
+    /// Who acts in this role when nobody is named.
+    pub fn on_duty(&self, role: Role) -> Option<Actor> {
+        self.context.as_ref().and_then(|context| context.caller(role))
+    }
+
+    /// Who looks: whoever was named, else the auditor, who sees everything and changes nothing.
+    pub fn reader(&self) -> Result<Actor, Failure> {
+        self.caller(Role::Auditor)
+    }
+
+    /// At which moment to look.
+    pub fn read_at(&self) -> Option<ReadAt> {
+        let at = ReadAt {
+            as_of: self.globals.as_of.map(|as_of| as_of.0),
+            at_least: self.globals.at_least.map(|position| position.0),
+        };
+        (at != ReadAt::default()).then_some(at)
+    }
+
+    /// The request id of the one command that is given; the same each time it is asked for.
+    pub fn request_id(&self) -> Result<String, Failure> {
+        if self.globals.as_of.is_some() {
+            return Err(Failure::usage(
+                "a command cannot be given in the past",
+                "leave out --as-of; it is for looking, e.g. `muster board --as-of 12.0`",
+            ));
+        }
+        let id = self.request_id.get_or_init(|| match self.globals.request_id {
+            Some(id) => id,
+            None => ids::new(),
+        });
+        Ok(id.to_string())
+    }
+
+    /// The request id, if a command was given with one.
+    pub fn sent_request_id(&self) -> Option<Uuid> {
+        self.request_id.get().copied()
+    }
+
+    /// What the realm's clock shows.
+    pub async fn now(&self, caller: &Actor) -> Result<Timestamp, Failure> {
+        let answer = self.registry(caller).await?.get_realm(GetRealmRequest { read_at: None }).await?.into_inner();
+        Ok(answer.now.as_ref().map(moment).unwrap_or_default())
+    }
+
+    /// How to write text at this moment.
+    pub fn look(&self, now: Timestamp) -> Look {
+        let wanted = !self.globals.no_color && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Look { now, colour: wanted && io::stdout().is_terminal() }
+    }
+
+    /// Whether JSON is asked for.
+    pub fn is_json(&self) -> bool {
+        self.globals.output == Format::Json
+    }
+
+    /// Tells an answer that says itself what time it is.
+    pub fn show<M: Show + Message + Name>(&self, answer: &M) -> Result<(), Failure> {
+        self.show_at(answer, answer.now().unwrap_or_default())
+    }
+
+    /// Tells an answer that does not say what time it is.
+    pub async fn show_now<M: Show + Message + Name>(&self, answer: &M, caller: &Actor) -> Result<(), Failure> {
+        let needs_time = !self.is_json() && !self.globals.quiet;
+        let now = if needs_time { self.now(caller).await? } else { Timestamp::default() };
+        self.show_at(answer, now)
+    }
+
+    fn show_at<M: Show + Message + Name>(&self, answer: &M, now: Timestamp) -> Result<(), Failure> {
+        if self.is_json() {
+            return self.print(&format!("{}\n", Json::of(answer)?.document()?));
+        }
+        if self.globals.quiet {
+            return self.print(&answer.ids().into_iter().map(|id| format!("{id}\n")).collect::<String>());
+        }
+        self.print(&answer.text(self.look(now)))
+    }
+
+    /// Tells that a command was done: the answer as JSON, else `says` and from where on it holds, or only the id.
+    pub fn done<M: Message + Name>(
+        &self,
+        answer: &M,
+        position: Option<Position>,
+        id: &str,
+        says: &str,
+    ) -> Result<(), Failure> {
+        if self.is_json() {
+            return self.print(&format!("{}\n", Json::of(answer)?.document()?));
+        }
+        if self.globals.quiet {
+            return self.print(&format!("{id}\n"));
+        }
+        let at = position.map(|position| format!(" (at {}.{})", position.sequence, position.index)).unwrap_or_default();
+        self.print(&format!("{says}{at}\n"))
+    }
+
+    /// Tells one message of a stream, on a line as JSON, else as `text`.
+    pub fn stream<M: Message + Name>(&self, message: &M, text: &str) -> Result<(), Failure> {
+        if self.is_json() { self.print(&format!("{}\n", Json::of(message)?.line()?)) } else { self.print(text) }
+    }
+
+    /// Writes data.
+    pub fn print(&self, text: &str) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        Ok(out.flush()?)
+    }
+
+    /// Says something that is not data.
+    pub fn say(&self, text: &str) {
+        if !self.globals.quiet {
+            // Talk that nobody can hear is no failure.
+            let _ = writeln!(io::stderr(), "{text}");
+        }
+    }
+
+    /// Says what to do next.
+    pub fn next(&self, text: &str) {
+        if !self.is_json() {
+            self.say(&format!("Next: {text}"));
+        }
+    }
+
+    /// Asks before something that cannot be undone. Where nobody can be asked, whoever wrote the command has thought
+    /// of it.
+    pub fn confirm(&self, what: &str) -> Result<(), Failure> {
+        if self.globals.yes || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return Ok(());
+        }
+        self.ask(what)
+    }
+
+    /// Asks for consent to what was just shown. Where nobody can be asked, `--yes` must have been said.
+    pub fn consent(&self, what: &str, instead: &str) -> Result<(), Failure> {
+        if self.globals.yes {
+            return Ok(());
+        }
+        if io::stdin().is_terminal() && io::stderr().is_terminal() {
+            return self.ask(what);
+        }
+        Err(Failure::usage("nobody approves what they have not seen", instead))
+    }
+
+    fn ask(&self, what: &str) -> Result<(), Failure> {
+        // Without an answer, nothing is done.
+        let _ = write!(io::stderr(), "{what} [y/N] ");
+        let mut answer = String::new();
+        let _ = io::stdin().read_line(&mut answer);
+        if ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()) {
+            Ok(())
+        } else {
+            Err(Failure::usage("nothing was done", "answer y, or give the command with --yes"))
+        }
+    }
+}
+
+/// What lies at the bottom of an error: the operating system's own words.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}

@@ -1,0 +1,159 @@
+//! What the API tells, in a few words: the reasons are its own, only shorter.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use muster_api::{
+    monitor::v1::{RequestPage, StoryLine},
+    r#type::v1::{Candidate, Offer, Terms, candidate::Standing},
+};
+use muster_domain::kernel::Timestamp;
+
+use super::data::Data;
+use crate::cli::{look::span, show};
+
+/// Providers that are passed over for a reason worth telling, at most.
+const PASSED_OVER_MAX: usize = 4;
+
+/// A moment on the wire, as the realm counts it.
+pub fn moment(at: Option<prost_types::Timestamp>) -> Timestamp {
+    at.as_ref().map(show::moment).unwrap_or_default()
+}
+
+/// When something happened to a request last; the moment of the last change if it did not.
+pub fn when(page: &RequestPage, event_type: &str) -> Timestamp {
+    let line = page.story.iter().rev().find(|line| line.event_type == event_type);
+    let changed = || page.card.as_ref().and_then(|card| card.changed_at);
+    moment(line.and_then(|line: &StoryLine| line.at).or_else(changed))
+}
+
+/// A number of things: `1 team`, `2 teams`.
+pub fn count(number: usize, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+}
+
+/// Teams and days: `1 remote team, 2 on-site teams, 90 person-days`.
+pub fn effort(remote: u32, onsite: u32, days: u32) -> String {
+    let of = |number: u32, one: &str| count(usize::try_from(number).unwrap_or_default(), one);
+    let parts =
+        [(remote, of(remote, "remote team")), (onsite, of(onsite, "on-site team")), (days, of(days, "person-day"))];
+    parts.into_iter().filter(|(number, _)| *number > 0).map(|(_, words)| words).collect::<Vec<_>>().join(", ")
+}
+
+/// What is granted.
+pub fn terms(terms: &Terms) -> String {
+    effort(terms.remote_teams, terms.onsite_teams, terms.person_days)
+}
+
+/// How a request was judged, in one sentence.
+pub fn judged(page: &RequestPage) -> String {
+    let priority = page.card.as_ref().map(|card| card.priority.as_str()).unwrap_or_default();
+    let of = |verdict: &str| page.gates.iter().filter(|gate| gate.verdict == verdict).count();
+    let missing = page.bands.iter().filter(|band| band.basis == "unknown").count();
+    let gates = page.gates.len();
+    let passed = match (of("fail"), of("unknown")) {
+        (0, 0) => format!("all {gates} gates of the law pass"),
+        (0, unknown) => format!("{} of {gates} cannot be said yet", count(unknown, "gate")),
+        (fail, _) => format!("{} of {gates} fails", count(fail, "gate")),
+    };
+    let unknown = if missing > 0 { "; what is not known counts as the worst plausible" } else { "" };
+    format!("Judged at once: {passed}. It ranks {priority}{unknown}.")
+}
+
+/// Why: the failed gates, else what makes it significant; and the band of the first criterion.
+pub fn reasons(page: &RequestPage) -> Vec<String> {
+    let failed: Vec<_> = page.gates.iter().filter(|gate| gate.verdict == "fail").collect();
+    let mut reasons: Vec<String> = failed
+        .iter()
+        .map(|gate| format!("{} ({}): {}", gate.gate.replace('-', " "), gate.article, gate.because))
+        .collect();
+    if failed.is_empty()
+        && let Some(gate) = page.gates.first()
+    {
+        let ground = gate.because.split(';').next().unwrap_or_default();
+        reasons.push(format!("{} ({}): {ground}", gate.gate.replace('-', " "), gate.article));
+        reasons.extend(page.bands.first().map(|band| {
+            format!("scale and severity (Art 16(3)(a)): band {} of 4, rule {}: {}", band.band, band.rule, band.because)
+        }));
+    }
+    reasons
+}
+
+/// Why a provider is asked.
+pub fn chosen(data: &Data, offer: &Offer) -> String {
+    let name = data.name(&offer.provider);
+    let standing = offer.considered.iter().find(|candidate| candidate.provider == offer.provider);
+    let Some(Standing::Fit(fit)) = standing.and_then(|candidate| candidate.standing.as_ref()) else {
+        return name.to_owned();
+    };
+    let start = span(Duration::from_secs(u64::from(fit.start_minutes) * 60));
+    let language = match fit.languages_missing {
+        0 => "speaks every language needed".to_owned(),
+        missing => format!("lacks {} of the languages", missing),
+    };
+    let references = 100_u32.saturating_sub(fit.health_gap);
+    let load = if fit.load_percent > 0 { format!(", {} % busy", fit.load_percent) } else { String::new() };
+    format!("{name}: starts within {start}, {language}, {references} references in health{load}")
+}
+
+/// How many were looked at, and how many fit.
+pub fn looked_at(offer: &Offer) -> String {
+    let fit = offer.considered.iter().filter(|c| matches!(c.standing, Some(Standing::Fit(_)))).count();
+    format!("{} providers looked at, {fit} fit", offer.considered.len())
+}
+
+/// Why the others are not asked: those nearest to it each by name, the rest as a number.
+pub fn passed_over(data: &Data, considered: &[Candidate], country: &str) -> Vec<String> {
+    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut elsewhere = 0_usize;
+    for candidate in considered {
+        if let Some(Standing::Dropped(dropped)) = &candidate.standing {
+            if dropped.rule == "member-state" {
+                elsewhere += 1;
+            } else {
+                by_reason.entry(&dropped.because).or_default().push(data.name(&candidate.provider));
+            }
+        }
+    }
+    let mut lines: Vec<String> = by_reason
+        .iter()
+        .take(PASSED_OVER_MAX)
+        .map(|(because, names)| format!("not {}: {because}", names.join(", ")))
+        .collect();
+    if elsewhere > 0 {
+        lines.push(format!("{elsewhere} others have no contract for {country}"));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_api::r#type::v1::candidate::{Dropped, Fit};
+
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(effort(1, 2, 90), "1 remote team, 2 on-site teams, 90 person-days");
+        assert_eq!(effort(0, 1, 1), "1 on-site team, 1 person-day");
+    }
+
+    #[test]
+    fn those_passed_over_are_told_by_name_and_the_far_away_by_number() {
+        let data = Data::read().unwrap();
+        let dropped = |provider: &str, rule: &str, because: &str| Candidate {
+            provider: provider.to_owned(),
+            standing: Some(Standing::Dropped(Dropped { rule: rule.to_owned(), because: because.to_owned() })),
+        };
+        let considered = [
+            Candidate { provider: "harzfuchs".to_owned(), standing: Some(Standing::Fit(Fit::default())) },
+            dropped("moss-meridian", "eu-control", "it is controlled from CH"),
+            dropped("seven-otters", "member-state", "far"),
+            dropped("rosewater-citadel", "member-state", "far"),
+        ];
+        let lines = passed_over(&data, &considered, "DE");
+        assert_eq!(
+            lines,
+            ["not Moss & Meridian Response: it is controlled from CH", "2 others have no contract for DE"]
+        );
+    }
+}

@@ -1,0 +1,161 @@
+//! The command line as a user meets it, before any Muster runs.
+#![cfg(test)]
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use muster::cli::context::Context;
+use muster_runtime::ids;
+
+/// A place of its own for each test's context.
+fn place() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.json", ids::new()))
+}
+
+fn muster_with(context: &Path, words: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
+    command.args(words).env("MUSTER_CONTEXT", context).env_remove("MUSTER_ADDRESS").env_remove("MUSTER_AS");
+    command.output().unwrap()
+}
+
+fn muster(words: &[&str]) -> Output {
+    muster_with(&place(), words)
+}
+
+/// What a failed command tells, its exit code checked. Nothing stands on stdout.
+#[track_caller]
+fn told(output: &Output, code: i32) -> String {
+    let told = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{told}");
+    assert_eq!(String::from_utf8(output.stdout.clone()).unwrap(), "");
+    told
+}
+
+#[test]
+fn help_says_every_noun_and_what_the_exit_codes_mean() {
+    let output = muster(&["--help"]);
+    assert!(output.status.success());
+    let help = String::from_utf8(output.stdout).unwrap();
+    for noun in [
+        "request",
+        "why",
+        "override",
+        "policy",
+        "offer",
+        "engagement",
+        "package",
+        "provider",
+        "capacity",
+        "mandate",
+        "registry",
+        "board",
+        "watch",
+        "log",
+        "as-of",
+        "stats",
+        "status",
+    ] {
+        assert!(help.contains(&format!("\n  {noun}  ")) || help.contains(&format!("\n  {noun} ")), "{noun}\n{help}");
+    }
+    assert!(help.trim_end().ends_with("5  a fault"), "{help}");
+}
+
+#[test]
+fn wrong_usage_is_two() {
+    for words in [
+        &["dance"][..],
+        &["request"],
+        &["request", "show"],
+        &["request", "show", "Rouen"],
+        &["request", "decide", "R-1"],
+        &["request", "decide", "R-1", "--grant", "--refuse", "--reason", "x"],
+        &["request", "decide", "R-1", "--refuse"],
+        &["request", "decide", "R-1", "--partly"],
+        &["request", "resolve", "R-1", "--reason", "x"],
+        &["request", "resolve", "R-1", "--size", "large", "--annex", "I", "--reason", "x"],
+        &["override", "propose", "R-1", "--bands", "9-9-9-9-9", "--reason", "x"],
+        &["board", "--as", "nobody"],
+        &["board", "--as-of", "yesterday"],
+        &["board", "--output", "yaml"],
+        &["registry", "import"],
+    ] {
+        told(&muster(words), 2);
+    }
+}
+
+#[test]
+fn with_no_muster_the_way_out_is_to_start_one() {
+    let told_without = told(&muster(&["board", "--as", "auditor:a"]), 4);
+    assert_eq!(
+        told_without,
+        "no muster runs here\nNext: start one with `muster up`, or say where it is: --address http://HOST:PORT\n"
+    );
+    // Nobody answers at port 1 of this machine.
+    let told_gone = told(&muster(&["board", "--as", "auditor:a", "--address", "http://127.0.0.1:1"]), 4);
+    assert!(told_gone.starts_with("no muster answers at http://127.0.0.1:1: "), "{told_gone}");
+    assert!(told_gone.ends_with("\nNext: start it with `muster up`, or say where it is: --address http://HOST:PORT\n"));
+    let told_nonsense = told(&muster(&["board", "--as", "auditor:a", "--address", "not an address"]), 2);
+    assert!(told_nonsense.contains("--address http://HOST:PORT"), "{told_nonsense}");
+}
+
+#[test]
+fn a_context_says_where_muster_is_and_who_is_on_duty() {
+    let place = place();
+    Context::development("http://127.0.0.1:1", "practice").write(&place).unwrap();
+    let told_board = told(&muster_with(&place, &["board"]), 4);
+    assert!(told_board.starts_with("no muster answers at http://127.0.0.1:1: "), "{told_board}");
+    let told_mandate = told(&muster_with(&place, &["mandate", "sign", "--hospital", "linde"]), 2);
+    assert_eq!(told_mandate, "nobody is known who acts as authority\nNext: say who acts: --as authority:ID\n");
+    std::fs::write(&place, "{").unwrap();
+    let told_broken = told(&muster_with(&place, &["board"]), 2);
+    assert!(told_broken.contains(&place.display().to_string()), "{told_broken}");
+}
+
+#[test]
+fn without_a_context_whoever_acts_is_named() {
+    for (words, role) in [
+        (&["request", "endorse", "R-1"][..], "authority"),
+        (&["request", "submit", "R-1"], "spoc"),
+        (&["request", "decide", "R-1", "--grant"], "officer"),
+        (&["offer", "accept", "o-1"], "provider"),
+        (&["registry", "services"], "auditor"),
+    ] {
+        let told = told(&muster(words), 2);
+        assert_eq!(told, format!("nobody is known who acts as {role}\nNext: say who acts: --as {role}:ID\n"));
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_taken_is_told_before_anybody_is_asked() {
+    let unknown = ["request", "open", "--from", "tests/files/unknown-fields.json", "--case", "LT-SYN-SILENT"];
+    let told_unknown = told(&muster(&unknown), 2);
+    assert!(
+        told_unknown.starts_with("tests/files/unknown-fields.json cannot be taken:\n  [2].entity.beds"),
+        "{told_unknown}"
+    );
+    assert!(told_unknown.ends_with("Next: mend what is named and give the file again; nothing was sent\n"));
+    let told_gone = told(&muster(&["registry", "import", "tests/files/gone.json"]), 2);
+    assert!(told_gone.starts_with("tests/files/gone.json cannot be read: "), "{told_gone}");
+    let told_wrong = told(&muster(&["registry", "import", "tests/files/wrong-roster.json"]), 2);
+    assert_eq!(told_wrong.lines().count(), 11, "{told_wrong}");
+}
+
+#[test]
+fn what_is_not_used_of_a_case_is_said_and_nothing_else_is_asked() {
+    let words = ["request", "open", "--from", "tests/files/cases.json", "--case", "BE-SYN-WEBSITE"];
+    let told_open = told(&muster(&words), 4);
+    let (first, rest) = told_open.split_once('\n').unwrap();
+    assert!(first.starts_with("not used, ") && first.contains("care_impact") && first.ends_with("sources"), "{first}");
+    assert!(rest.starts_with("no muster runs here\n"), "{rest}");
+    let quiet = told(&muster(&[&words[..], &["-q"]].concat()), 4);
+    assert!(quiet.starts_with("no muster runs here\n"), "{quiet}");
+}
+
+#[test]
+fn nobody_gives_a_command_in_the_past() {
+    let words = ["request", "decide", "3f1c", "--grant", "--as", "officer:a", "--as-of", "3.0"];
+    let told = told(&muster(&words), 2);
+    assert!(told.starts_with("a command cannot be given in the past\n"), "{told}");
+}

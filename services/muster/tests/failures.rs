@@ -1,0 +1,142 @@
+//! How a command fails, and what a running Muster leaves for the next terminal.
+#![cfg(test)]
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use muster::cli::{
+    context::Context,
+    failure::{EXIT_CODES, Failure},
+};
+use muster_domain::kernel::{FieldViolation, Refusal, RefusalKind, Role};
+use muster_runtime::{access::Action, ids, status};
+use tonic::Status;
+
+fn refusal(kind: RefusalKind) -> Refusal {
+    Refusal {
+        reason: "FACTS_INVALID",
+        kind,
+        rule: "Art 15(5)",
+        says: "the facts cannot stand: facts.nuts[0] is BE10 (Art 15(5)(a)); facts.tlp is missing (TLP)".to_owned(),
+        way_out: "correct these fields",
+        fields: Vec::new(),
+    }
+}
+
+fn code(status: Status) -> u8 {
+    Failure::from(status).exit_code()
+}
+
+#[test]
+fn every_kind_of_answer_has_its_exit_code() {
+    for (kind, expected) in [
+        (RefusalKind::Invalid, 1),
+        (RefusalKind::AlreadyExists, 1),
+        (RefusalKind::Precondition, 1),
+        (RefusalKind::NotFound, 3),
+        (RefusalKind::Denied, 3),
+        (RefusalKind::Unavailable, 4),
+        (RefusalKind::Broken, 5),
+    ] {
+        assert_eq!(code(status::refused(&refusal(kind))), expected, "{kind:?}");
+    }
+    let field = FieldViolation { field: "request".to_owned(), rule: "proto", says: "is missing".to_owned() };
+    for (status, expected) in [
+        (status::unreadable(&[field]), 2),
+        (status::not_found("request", "r-1"), 3),
+        (status::denied(Role::Provider, Action::Decide), 3),
+        (status::unauthenticated("who calls?", "say so"), 3),
+        (status::busy(), 4),
+        (status::stopping(), 4),
+        (status::too_large(1), 1),
+        (status::fault("a fault"), 5),
+        (Status::unavailable("connection refused"), 4),
+        (Status::deadline_exceeded("too late"), 4),
+        (Status::unimplemented("another server"), 5),
+    ] {
+        let says = status.to_string();
+        assert_eq!(code(status), expected, "{says}");
+    }
+    assert_eq!(Failure::usage("wrong", "right").exit_code(), 2);
+    assert_eq!(Failure::Fault("broken".to_owned()).exit_code(), 5);
+    assert_eq!(Failure::Output(io::ErrorKind::BrokenPipe.into()).exit_code(), 0, "whoever reads has seen enough");
+    assert_eq!(Failure::Output(io::ErrorKind::StorageFull.into()).exit_code(), 5);
+    for documented in 0..=5 {
+        assert!(EXIT_CODES.contains(&format!("\n  {documented}  ")), "{documented}");
+    }
+}
+
+#[test]
+fn a_refusal_tells_what_is_wrong_every_field_the_rule_and_the_way_out() {
+    let field = |field: &str, rule: &'static str, says: &str| FieldViolation {
+        field: field.to_owned(),
+        rule,
+        says: says.to_owned(),
+    };
+    let fields = vec![field("facts.nuts[0]", "Art 15(5)(a)", "is BE10"), field("facts.tlp", "TLP", "is missing")];
+    let told =
+        Failure::from(status::refused(&Refusal { fields: fields.clone(), ..refusal(RefusalKind::Invalid) })).told();
+    let expected = "the facts cannot stand\n  facts.nuts[0] is BE10 (Art 15(5)(a))\n  facts.tlp is missing (TLP)\n\
+                    Rule: Art 15(5) [FACTS_INVALID]\nNext: correct these fields";
+    assert_eq!(told, expected);
+    let told = Failure::from(status::unreadable(&fields)).told();
+    let expected = "the call cannot be read\n  facts.nuts[0] is BE10 (Art 15(5)(a))\n  facts.tlp is missing (TLP)\n\
+                    Rule: the call's description in proto/ [UNREADABLE_FIELDS]\n\
+                    Next: correct the fields named and send the call again";
+    assert_eq!(told, expected);
+    let told = Failure::from(status::not_found("offer", "o-9")).told();
+    let expected = "there is no offer 'o-9' that you may see\nRule: own cases only [NOT_FOUND]\n\
+                    Next: list what you may see, and see that the id is right";
+    assert_eq!(told, expected);
+}
+
+/// A place of its own for each test.
+fn place() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(ids::new().to_string()).join("muster").join("context.json")
+}
+
+#[test]
+fn a_context_is_read_as_it_was_written_by_this_user_alone() {
+    let (path, context) = (place(), Context::development("http://127.0.0.1:7400", "practice"));
+    assert_eq!(Context::read(&path).unwrap(), None);
+    context.write(&path).unwrap();
+    assert_eq!(Context::read(&path).unwrap().as_ref(), Some(&context));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let officer = context.caller(Role::Officer).unwrap();
+    assert_eq!((officer.role, officer.principal.as_str()), (Role::Officer, "duty"));
+    assert_eq!(context.caller(Role::Provider), None, "nobody acts for an organisation unless they are named");
+    let names: Vec<_> =
+        std::fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["context.json"], "nothing half written is left");
+}
+
+#[test]
+fn a_muster_that_ends_removes_its_own_context_and_no_other() {
+    let (path, first) = (place(), Context::development("http://127.0.0.1:7400", "practice"));
+    let second = Context { address: "http://127.0.0.1:7401".to_owned(), ..first.clone() };
+    first.write(&path).unwrap();
+    second.write(&path).unwrap();
+    first.remove(&path).unwrap();
+    assert_eq!(Context::read(&path).unwrap().as_ref(), Some(&second));
+    second.remove(&path).unwrap();
+    assert_eq!(Context::read(&path).unwrap(), None);
+    second.remove(&path).unwrap();
+}
+
+#[test]
+fn a_context_that_says_something_else_is_refused_by_its_place() {
+    let path = place();
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    for text in [r#"{"address": "x", "realm": "live", "colour": "red"}"#, r#"{"address": "x"}"#, "nothing"] {
+        std::fs::write(&path, text).unwrap();
+        let error = Context::read(&path).unwrap_err();
+        assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+        assert_eq!(Failure::from(error).exit_code(), 2);
+    }
+}
