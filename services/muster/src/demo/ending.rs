@@ -11,13 +11,16 @@ use muster_api::{
     r#type::v1::{Engagement, Offer, Position, ReadAt, read_at::AsOf},
 };
 
+use muster_domain::kernel::Timestamp;
+
 use super::{
     cast::Trouble,
     narrator::Line,
     play::{is_pending, state},
     stage::Stage,
-    words::{count, moment, span, when},
+    words::{count, moment, when},
 };
+use crate::cli::look::{Cell, Look, Table, Tone, span};
 
 /// How a case should end: its answer, its state, and what must have happened on the way.
 struct Ending {
@@ -87,7 +90,7 @@ pub async fn tell(stage: &Stage) -> Result<usize, Trouble> {
         stage.narrator.say(line);
     }
     for line in totals(&pages, &statistics) {
-        stage.narrator.say(Line::Plain(line));
+        stage.narrator.say(Line::Said(Tone::Plain, line));
     }
 
     let mut wrong = stage.troubles();
@@ -95,13 +98,14 @@ pub async fn tell(stage: &Stage) -> Result<usize, Trouble> {
     wrong.extend(disagreements(&pages, &statistics));
     wrong.extend(overbooked(stage).await?);
     if wrong.is_empty() {
-        stage.narrator.say(Line::Good(
+        stage.narrator.say(Line::Said(
+            Tone::Good,
             "Everything ended as it should: every answer in time, no offer left open, no team and no day booked twice."
                 .to_owned(),
         ));
     }
     for wrong in &wrong {
-        stage.narrator.say(Line::Bad(format!("not as it should be: {wrong}")));
+        stage.narrator.say(Line::Said(Tone::Bad, format!("not as it should be: {wrong}")));
     }
     Ok(wrong.len())
 }
@@ -122,42 +126,34 @@ async fn statistics(stage: &Stage, read_at: ReadAt) -> Result<Statistics, Troubl
     Ok(stage.officer.got("read the statistics", found)?.statistics.unwrap_or_default())
 }
 
-/// A line for each request, in the order in which they were opened.
+/// A row for each request, in the order in which they were opened.
 fn table(stage: &Stage, pages: &BTreeMap<&str, RequestPage>) -> Vec<Line> {
-    let mut rows: Vec<_> = pages.values().map(|page| (opened(page), row(stage, page))).collect();
-    rows.sort_by_key(|(opened, _)| *opened);
-    let head = cells(["", "hospital", "answer", "after", "stands", "provider"]);
-    std::iter::once(Line::Faint(head)).chain(rows.into_iter().map(|(_, row)| Line::Plain(row))).collect()
+    let mut pages: Vec<_> = pages.values().collect();
+    pages.sort_by_key(|page| page.card.as_ref().map(|card| moment(card.opened_at)));
+    let look = Look { now: Timestamp::default(), colour: false };
+    let mut table = Table::new(look, ["", "hospital", "answer", "after", "stands", "provider"]);
+    for page in pages {
+        table.row(row(stage, page));
+    }
+    let table = table.to_string();
+    let tones = std::iter::once(Tone::Quiet).chain(std::iter::repeat(Tone::Plain));
+    table.lines().zip(tones).map(|(line, tone)| Line::Said(tone, line.to_owned())).collect()
 }
 
-fn opened(page: &RequestPage) -> i64 {
-    page.card.as_ref().map(|card| moment(card.opened_at).millis()).unwrap_or_default()
-}
-
-fn row(stage: &Stage, page: &RequestPage) -> String {
+fn row(stage: &Stage, page: &RequestPage) -> [Cell; 6] {
     let card = page.card.clone().unwrap_or_default();
     let outcome = page.decision.as_ref().map_or("none", |decision| decision.outcome.as_str());
-    let taken = page
-        .decision
-        .as_ref()
-        .map(|decision| span(moment(decision.decided_at).since(when(page, "intake.request.submitted"))));
-    let mut names: Vec<&str> = Vec::new();
-    for engagement in page.engagements.iter().rev() {
-        names.push(stage.data.name(&engagement.provider));
-    }
-    cells([
-        &card.number,
-        &format!("{} {}", card.country, card.hospital_name),
-        &outcome.replace('-', " "),
-        &taken.unwrap_or_default(),
-        &card.state.replace('-', " "),
-        &names.join(", "),
-    ])
-}
-
-fn cells([number, hospital, outcome, after, state, providers]: [&str; 6]) -> String {
-    let text = format!("{number:<4} {hospital:<27} {outcome:<14} {after:<7} {state:<13} {providers}");
-    text.trim_end().to_owned()
+    let answered = page.decision.as_ref().map(|decision| moment(decision.decided_at));
+    let after = answered.map(|at| span(at.since(when(page, "intake.request.submitted"))));
+    let providers: Vec<_> = page.engagements.iter().rev().map(|work| stage.data.name(&work.provider)).collect();
+    [
+        card.number.into(),
+        format!("{} {}", card.country, card.hospital_name).into(),
+        outcome.replace('-', " ").into(),
+        after.unwrap_or_default().into(),
+        card.state.replace('-', " ").into(),
+        providers.join(", ").into(),
+    ]
 }
 
 /// How offers and engagements ended, each with how often.

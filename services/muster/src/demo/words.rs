@@ -9,14 +9,14 @@ use muster_api::{
 use muster_domain::kernel::Timestamp;
 
 use super::data::Data;
+use crate::cli::{look::span, show};
 
 /// Providers that are passed over for a reason worth telling, at most.
 const PASSED_OVER_MAX: usize = 4;
 
 /// A moment on the wire, as the realm counts it.
 pub fn moment(at: Option<prost_types::Timestamp>) -> Timestamp {
-    let at = at.unwrap_or_default();
-    Timestamp::from_millis(at.seconds.saturating_mul(1000).saturating_add(i64::from(at.nanos / 1_000_000)))
+    at.as_ref().map(show::moment).unwrap_or_default()
 }
 
 /// When something happened to a request last; the moment of the last change if it did not.
@@ -24,16 +24,6 @@ pub fn when(page: &RequestPage, event_type: &str) -> Timestamp {
     let line = page.story.iter().rev().find(|line| line.event_type == event_type);
     let changed = || page.card.as_ref().and_then(|card| card.changed_at);
     moment(line.and_then(|line: &StoryLine| line.at).or_else(changed))
-}
-
-/// How long, for people: `4 h 05 min`.
-pub fn span(span: Duration) -> String {
-    let minutes = span.as_secs().div_ceil(60);
-    match (minutes / 60, minutes % 60) {
-        (0, minutes) => format!("{minutes} min"),
-        (hours, 0) => format!("{hours} h"),
-        (hours, minutes) => format!("{hours} h {minutes:02} min"),
-    }
 }
 
 /// A number of things: `1 team`, `2 teams`.
@@ -142,9 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_and_numbers_read_well() {
-        let spans = [0, 59, 3_600, 3_660, 172_800].map(|seconds| span(Duration::from_secs(seconds)));
-        assert_eq!(spans, ["0 min", "1 min", "1 h", "1 h 01 min", "48 h"]);
+    fn numbers_read_well() {
         assert_eq!(effort(1, 2, 90), "1 remote team, 2 on-site teams, 90 person-days");
         assert_eq!(effort(0, 1, 1), "1 on-site team, 1 person-day");
     }
