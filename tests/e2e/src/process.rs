@@ -98,10 +98,13 @@ fn collect(mut stream: impl Read + Send + 'static) -> impl Fn() -> String {
     move || text.lock().map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default()
 }
 
-/// The binary of this checkout, built if it is older than its sources.
+/// The binary: `MUSTER_BINARY`, or that of this checkout, built if it is older than its sources.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
+        if let Some(binary) = std::env::var_os("MUSTER_BINARY") {
+            return PathBuf::from(binary);
+        }
         let build = Command::new(env!("CARGO"))
             .args(["build", "--package", "muster", "--locked", "--quiet"])
             .current_dir("../..")

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{ArgAction, Args, Subcommand};
 use muster_api::{
     intake::v1::{
         AmendRequestRequest, EndorseRequestRequest, FileReportRequest, GetRequestRequest, HandleNationallyRequest,
@@ -18,6 +18,7 @@ use muster_domain::{
     registry::{events::Hospital as Record, realm::LIVE},
 };
 use muster_edge::wire;
+use tonic::{Code, Status};
 
 use super::{
     failure::Failure,
@@ -156,7 +157,7 @@ pub struct Report {
     #[command(flatten)]
     one: One,
     /// Whether the aim of the support was reached
-    #[arg(long, value_name = "yes|no", value_parser = yes_no)]
+    #[arg(long, value_name = "yes|no", value_parser = yes_no, action = ArgAction::Set)]
     aim_reached: bool,
     /// Hours until emergency care ran as usual, if known
     #[arg(long, value_name = "HOURS")]
@@ -252,7 +253,8 @@ impl Open {
             facts: Some(wire::facts(&case.facts_at(now))),
             contact: Some(self.from.contact(&case)),
         };
-        let answer = session.intake(&opener).await?.open_request(ask).await?.into_inner();
+        let opened = session.intake(&opener).await?.open_request(ask).await;
+        let answer = opened.map_err(|status| self.not_opened(status))?.into_inner();
         let number = number(session, &answer.request, answer.position, &opener).await;
         let number = number.as_deref().unwrap_or(&answer.request);
         let says = format!("{number} {}: {}, request {}", answer.state, case.facts.entity.name, answer.request);
@@ -263,6 +265,17 @@ impl Open {
             _ => format!("muster why {number}"),
         });
         Ok(())
+    }
+
+    /// A hospital that is not on record is the likeliest reason why nothing is found.
+    fn not_opened(&self, status: Status) -> Failure {
+        let missing = status.code() == Code::NotFound && !self.register;
+        let failure = Failure::from(status);
+        if missing {
+            failure.or_instead("if the hospital is not on record yet, give the same command with --register")
+        } else {
+            failure
+        }
     }
 
     fn hospital_of(&self, session: &Session, case: &Case) -> Result<HospitalId, Failure> {
@@ -398,7 +411,7 @@ async fn submit(session: &Session, name: &RequestName) -> Result<(), Failure> {
 impl Withdraw {
     async fn tell(self, session: &Session) -> Result<(), Failure> {
         let name = &self.one.request;
-        let (request, caller) = session.party(Turn::Hospital, name).await?;
+        let (request, caller) = session.party(Turn::Asker, name).await?;
         session.confirm(&format!("Withdraw {}? Offers are rescinded and work is released.", name.as_str()))?;
         let ask =
             WithdrawRequestRequest { request_id: session.request_id()?, request: request.clone(), reason: self.reason };
