@@ -117,16 +117,24 @@ impl Parties {
 
     /// The parties of a request; nobody's if there is none.
     pub fn of_request(&self, request: &RequestId) -> Party {
-        let Some(asked) = self.requests.get(request) else { return Party::default() };
-        let of_country = self.authorities_for(asked.country).map(|authority| authority.id.clone());
-        let spoc = asked.authority.as_ref().and_then(|id| self.authorities.get(id)).and_then(|a| a.spoc.clone());
+        let Some(Asked { hospital, country, authority, tlp }) = self.requests.get(request) else {
+            return Party::default();
+        };
+        Party { hospital: Some(hospital.clone()), ..self.of_requests_like(*country, authority.as_ref(), *tlp) }
+    }
+
+    /// The parties that all requests share that are of one country, which the same authority made its own, with one marking:
+    /// all parties but their hospitals.
+    pub fn of_requests_like(&self, country: Country, authority: Option<&AuthorityId>, tlp: Tlp) -> Party {
+        let of_country = self.authorities_for(country).map(|authority| authority.id.clone());
+        let spoc = authority.and_then(|id| self.authorities.get(id)).and_then(|authority| authority.spoc.clone());
         Party {
-            hospital: Some(asked.hospital.clone()),
-            authority: asked.authority.clone(),
+            hospital: None,
+            authority: authority.cloned(),
             country_authorities: of_country.collect(),
             spocs: spoc.into_iter().collect(),
             providers: BTreeSet::new(),
-            tlp: Some(asked.tlp),
+            tlp: Some(tlp),
         }
     }
 

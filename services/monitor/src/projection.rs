@@ -32,12 +32,13 @@ use muster_journal::{
 };
 use prost::Message;
 use sha2::{Digest, Sha256};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::views::{Item, Monitor, ledger};
 
 /// Raised whenever the same log gives other rows than before.
-const FORM: u32 = 1;
+pub const FORM: u32 = 1;
 
 /// Requests and providers in one batch, about.
 const BATCH: usize = 512;
@@ -174,13 +175,24 @@ pub fn rows(monitor: &Monitor, looked: &Progress) -> BTreeMap<String, Vec<u8>> {
 /// Keeps the rows where the view is, from when it has read up to `head`, until the process stops. A disk that fails twice
 /// ends it: nothing that anybody reads comes from the rows.
 pub async fn project(view: View<Monitor>, table: Table, head: u64, stopping: CancellationToken) {
+    project_and_tell(view, table, head, &watch::Sender::default(), stopping).await;
+}
+
+/// The same; `told` says up to where the rows are.
+pub async fn project_and_tell(
+    view: View<Monitor>,
+    table: Table,
+    head: u64,
+    told: &watch::Sender<Option<Position>>,
+    stopping: CancellationToken,
+) {
     tokio::select! {
-        error = keep(view, table, head) => tracing::error!(%error, "the rows on disk are kept no longer"),
+        error = keep(view, table, head, told) => tracing::error!(%error, "the rows on disk are kept no longer"),
         () = stopping.cancelled() => {}
     }
 }
 
-async fn keep(view: View<Monitor>, mut table: Table, head: u64) -> io::Error {
+async fn keep(view: View<Monitor>, mut table: Table, head: u64, told: &watch::Sender<Option<Position>>) -> io::Error {
     let mut steps = view.steps();
     let mut projector = Projector::from(table.place());
     let mut failed = false;
@@ -212,7 +224,8 @@ async fn keep(view: View<Monitor>, mut table: Table, head: u64) -> io::Error {
             }
             Ok((Err(error), _)) | Err(error) => return error,
         };
-        if place.is_some() {
+        told.send_replace(table.place());
+        if table.place().is_some() {
             tokio::time::sleep(PACE).await;
         }
     }

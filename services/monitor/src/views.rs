@@ -27,7 +27,7 @@ use muster_domain::{
     dispatch::events::DeskEvent,
     event::Event,
     intake::{events::RequestEvent, phase::Phase},
-    kernel::{AuthorityId, Corrupt, ProviderId, RequestId, Timestamp},
+    kernel::{Corrupt, ProviderId, RequestId, Timestamp},
     registry::events::{AuthorityEvent, Realm, RealmEvent},
 };
 use muster_edge::{changes::Changes, work::Work};
@@ -233,7 +233,7 @@ impl Monitor {
             touched.requests.insert(to.clone());
         }
         if let Some(case) = self.cases.get(&request) {
-            self.whose.note(&request, case, authority_of(event));
+            self.whose.note(&request, case);
         }
         Ok(())
     }
@@ -287,33 +287,31 @@ impl Monitor {
         let Some(known) = self.known(request) else { return };
         let (case, Standing { lane, state, turn }) = (known.case, known.standing);
         let next = known.next_clock(case.moments.changed).map(|clock| (clock.warns_at(), clock.due));
-        let group = Group { state, closed: lane == Lane::Closed, country: case.request.facts.country, turn };
+        let facts = &case.request.facts;
+        let (country, authority, tlp) = (facts.country, case.authority.clone(), facts.tlp);
+        let group = Group { state, closed: lane == Lane::Closed, country, turn, authority, tlp };
         let mark = Mark { group, number: case.number, next };
         let figure = Figure::of_case(request, case, &self.work);
         self.board.put(request, mark);
         if let Some(figure) = figure {
-            self.tally.add(&figure);
-            if let Some(before) = self.figures.insert((figure.submitted, request.clone()), figure) {
-                self.tally.take_away(&before);
-            }
+            self.count(request, figure);
         }
     }
 }
 
-/// The authority that acted on a request.
-fn authority_of(event: &RequestEvent) -> Option<&AuthorityId> {
-    match event {
-        RequestEvent::Endorsed { authority, .. }
-        | RequestEvent::Returned { authority, .. }
-        | RequestEvent::HandledNationally { authority, .. } => Some(authority),
-        RequestEvent::Opened { .. }
-        | RequestEvent::Amended { .. }
-        | RequestEvent::Linked { .. }
-        | RequestEvent::Submitted { .. }
-        | RequestEvent::Withdrawn { .. }
-        | RequestEvent::SupportEnded
-        | RequestEvent::SummaryReportFiled(_)
-        | RequestEvent::Closed { .. } => None,
+impl Monitor {
+    /// Puts a request's figure in the place of the one before.
+    fn count(&mut self, request: &RequestId, figure: Figure) {
+        let key = (figure.submitted, request.clone());
+        let before = self.figures.get(&key);
+        if before == Some(&figure) {
+            return;
+        }
+        if let Some(before) = before {
+            self.tally.take_away(before);
+        }
+        self.tally.add(&figure);
+        self.figures.insert(key, figure);
     }
 }
 

@@ -14,7 +14,7 @@ mod stage;
 mod words;
 
 use std::{
-    io,
+    io::{self, IsTerminal},
     net::{SocketAddr, TcpListener},
 };
 
@@ -30,22 +30,17 @@ use tokio::{
 };
 use tonic::transport::Endpoint;
 
-use self::{
-    cast::Trouble,
-    data::Data,
-    narrator::{Look, Narrator},
-    place::Place,
-    stage::Stage,
-};
+use self::{cast::Trouble, data::Data, narrator::Narrator, place::Place, stage::Stage};
 use crate::{
+    cli::{context::Signpost, look::Look},
     files::BadFile,
     node::{Node, Part, Plan, StartError},
-    serve::{Announced, NatsArgs},
+    serve::NatsArgs,
     storage::JournalSpec,
 };
 
-/// When the exercise starts, in its own time: Monday, 2 November 2026, 18:00 UTC.
-const STARTS_AT: Timestamp = Timestamp::from_millis(1_793_642_400_000);
+/// When the exercise starts, in its own time: Monday, 2 November 2026, 20:00 UTC.
+const STARTS_AT: Timestamp = Timestamp::from_millis(1_793_649_600_000);
 
 /// See Muster at work: an exercise with an invented Reserve, played at speed and told; nothing to install
 #[derive(Args, Clone, Debug)]
@@ -85,19 +80,19 @@ pub enum DemoError {
     #[error("the exercise cannot begin: {0}")]
     Begin(#[from] Trouble),
     /// Something ended otherwise than it should.
-    #[error("{} not as it should be; see above", words::count(*.0, "thing is"))]
+    #[error("not everything ended as it should: {} told above", words::count(*.0, "difference"))]
     Differs(usize),
     /// The process ended by itself.
     #[error("{0}")]
     Ended(String),
-    /// Whoever started it stopped it before the story's end.
+    /// It was asked to see that everything ends as it should, and stopped before the end.
     #[error("stopped before the story ended")]
     Stopped,
 }
 
 impl DemoArgs {
     /// Plays, tells and checks; without `--once` it stays until it is asked to stop.
-    pub async fn run(self) -> Result<(), DemoError> {
+    pub async fn run(self, no_colour: bool) -> Result<(), DemoError> {
         if !self.listen.ip().is_loopback() {
             return Err(DemoError::NotLoopback(self.listen));
         }
@@ -106,23 +101,23 @@ impl DemoArgs {
         let place = Place::new(self.journal.clone())?;
         let (once, speed) = (self.once, self.speed);
         let node = Node::start(self.plan(&place)).await?;
-        let (address, stopping) = (node.address, node.edge.stopping.clone());
-        let realm = node.realm.id.clone();
+        let (address, stopping, realm) = (node.address, node.edge.stopping.clone(), node.realm.id.clone());
         let (hurry, hurried) = mpsc::channel(1);
         let mut running = tokio::spawn(node.run(hurried));
         let channel = Endpoint::from_shared(format!("http://{address}")).map_err(io::Error::other)?.connect_lazy();
-        let narrator = Narrator::start(Look::of_stdout(), !once);
+        let narrator = Narrator::start(look(no_colour), !once);
         let stage = Stage::new(channel, data, narrator, speed);
+        // One that nobody will look at leaves other people's signposts alone.
+        let signpost = (!once).then(|| Signpost::set_up(address, &realm)).flatten();
 
         let played = tokio::select! {
             played = stage.play(&realm) => played,
             Some(()) = signals.recv() => Err(DemoError::Stopped),
             ended = &mut running => return Err(DemoError::Ended(ended_badly(ended))),
         };
-        let _announced = (!once).then(|| Announced::write(address, &realm)).flatten();
-        if played.is_ok() && !once {
-            stage.invite(address).await;
+        if !once && matches!(played, Ok(()) | Err(DemoError::Differs(_))) {
             tokio::select! {
+                () = stage.stay(address, signpost.is_some()) => {}
                 Some(()) = signals.recv() => {}
                 ended = &mut running => return Err(DemoError::Ended(ended_badly(ended))),
             }
@@ -130,7 +125,11 @@ impl DemoArgs {
         stopping.cancel();
         let stopped = stop(running, signals, hurry).await;
         stage.narrator.stop();
-        played.and(stopped)
+        match played {
+            // Whoever watches may go when they like.
+            Err(DemoError::Stopped) if !once => stopped,
+            played => played.and(stopped),
+        }
     }
 
     fn plan(self, place: &Place) -> Plan {
@@ -146,6 +145,12 @@ impl DemoArgs {
             listen,
         }
     }
+}
+
+/// Colour where a person looks and nobody said no (<https://no-color.org>).
+fn look(no_colour: bool) -> Look {
+    let wanted = !no_colour && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    Look { now: STARTS_AT, colour: wanted && io::stdout().is_terminal() }
 }
 
 /// The address asked for, or a free one if somebody has it.

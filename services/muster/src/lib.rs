@@ -7,3 +7,4 @@ pub mod files;
 pub mod node;
 pub mod serve;
 pub mod storage;
+pub mod upkeep;

@@ -7,6 +7,7 @@ use muster::{
     cli::{EXIT_CODES, Globals, Word as ClientWord},
     demo::DemoArgs,
     serve::{ServeArgs, UpArgs},
+    upkeep::{DoctorArgs, ProjectionsWord},
 };
 use muster_runtime::{
     lifecycle::Fault,
@@ -28,6 +29,9 @@ enum Word {
     Demo(DemoArgs),
     Up(UpArgs),
     Serve(ServeArgs),
+    Doctor(DoctorArgs),
+    #[command(subcommand)]
+    Projections(ProjectionsWord),
     #[command(flatten)]
     Client(ClientWord),
 }
@@ -38,7 +42,7 @@ impl Word {
     const fn logs(&self) -> Option<&'static str> {
         match self {
             Self::Up(_) | Self::Serve(_) => Some("info"),
-            Self::Demo(_) => Some("warn"),
+            Self::Demo(_) | Self::Doctor(_) | Self::Projections(_) => Some("warn"),
             Self::Client(_) => None,
         }
     }
@@ -58,9 +62,11 @@ fn main() -> ExitCode {
     };
     let done = runtime.block_on(async {
         match word {
-            Word::Demo(args) => Box::pin(args.run()).await.map_err(Fault::from),
+            Word::Demo(args) => Box::pin(args.run(globals.no_color)).await.map_err(Fault::from),
             Word::Up(args) => args.run().await.map_err(Fault::from),
             Word::Serve(args) => args.run().await.map_err(Fault::from),
+            Word::Doctor(args) => args.run().await.map_err(Fault::from),
+            Word::Projections(word) => word.run().await.map_err(Fault::from),
             Word::Client(word) => return Ok(word.run(globals).await),
         }
         .map(|()| 0)

@@ -17,7 +17,7 @@ use muster_runtime::{
 };
 
 use crate::{
-    cli::context::Context,
+    cli::context::Signpost,
     node::{Node, Part, Plan, StartError},
     storage::{JournalSpec, NatsOptions},
 };
@@ -36,7 +36,8 @@ pub struct RealmArgs {
     pub exercise_speed: Option<u32>,
 }
 
-fn realm_id(text: &str) -> Result<RealmId, String> {
+/// Reads a realm's id.
+pub fn realm_id(text: &str) -> Result<RealmId, String> {
     RealmId::parse(text).map_err(|error| error.to_string())
 }
 
@@ -195,7 +196,7 @@ async fn run(plan: Plan, announces: bool) -> Result<(), ServeError> {
     }
     let signals = lifecycle::signals()?;
     let node = Node::start(plan).await?;
-    let _announced = announces.then(|| Announced::write(node.address, &node.edge.realm)).flatten();
+    let _signpost = announces.then(|| Signpost::set_up(node.address, &node.edge.realm)).flatten();
     // The one line on stdout: whoever let the system choose the port reads it here, and finds the context file written.
     writeln!(io::stdout(), "http://{}", node.address)?;
     let ended = node.run(signals).await;
@@ -203,33 +204,4 @@ async fn run(plan: Plan, announces: bool) -> Result<(), ServeError> {
     let cut_off = ended.cut_off.iter().map(|task| format!("the task '{task}' had to be cut off"));
     let faults: Vec<_> = by_itself.chain(cut_off).collect();
     if faults.is_empty() { Ok(()) } else { Err(ServeError::Ended(faults.join("; "))) }
-}
-
-/// The context file of a running process. It goes when the process does.
-pub struct Announced {
-    context: Context,
-    place: PathBuf,
-}
-
-impl Announced {
-    /// Writes it; where that cannot be, commands need `--address`, and whoever looks is told why.
-    pub fn write(address: SocketAddr, realm: &RealmId) -> Option<Self> {
-        let context = Context::development(format!("http://{address}"), realm.as_str());
-        let written = Context::place().and_then(|place| context.write(&place).map(|()| place));
-        match written {
-            Ok(place) => Some(Self { context, place }),
-            Err(error) => {
-                tracing::warn!("commands must be told --address http://{address}: {error}");
-                None
-            }
-        }
-    }
-}
-
-impl Drop for Announced {
-    fn drop(&mut self) {
-        if let Err(error) = self.context.remove(&self.place) {
-            tracing::warn!("{error}");
-        }
-    }
 }

@@ -1,11 +1,13 @@
 //! Who works for whom: jobs are added in priority order, each gets a place if moving others between places can make room, and
 //! nobody added before loses its place.
 //!
-//! For one-team jobs whose days do not bind this is exact: the jobs served are the lexicographically best set by priority, and
-//! the places they get cost least in sum (successive shortest paths on the assignment's residual graph). Larger jobs take the
-//! cheapest place that holds them, if need be by moving one-team jobs elsewhere.
+//! For one-team jobs whose days do not bind this is exact, after every change: the jobs served are the lexicographically best
+//! set by priority, and the places they get cost least in sum. Larger jobs take the cheapest place that holds them, if need be
+//! by moving one-team jobs elsewhere.
 
-use std::collections::VecDeque;
+mod search;
+
+use std::sync::Arc;
 
 /// What a place has free, or a job takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,52 +56,32 @@ pub struct Job {
     pub options: Vec<(usize, u128)>,
 }
 
-/// A way to arrive at a place: needing a team there, or needing an on-site team.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Node {
-    place: usize,
-    onsite: bool,
-}
-
-impl Node {
-    fn index(self) -> usize {
-        self.place.saturating_mul(2).saturating_add(usize::from(self.onsite))
-    }
-}
-
-/// What a search takes for granted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Search {
-    /// Days bind, and nodes known to be full are left out.
-    AsItIs,
-    /// Any place could still get more room.
-    AsIfMoreRoom,
-}
-
-/// How a node was reached: the cost so far, and the job that moves there from another node (the new job if none).
-#[derive(Clone, Copy, Debug)]
-struct Reached {
-    cost: i128,
-    from: Option<(Node, usize)>,
-}
-
 /// Jobs and their places.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Matching {
     free: Vec<Slots>,
-    jobs: Vec<Job>,
+    /// Shared, so that a matching to try something on is made quickly.
+    jobs: Vec<Arc<search::Seeker>>,
     placed: Vec<Option<usize>>,
-    /// Jobs at each place.
+    /// What each placed job costs where it is.
+    paid: Vec<i128>,
+    /// One-team jobs behind each gate.
     at: Vec<Vec<usize>>,
-    /// Nodes from which no room can be made until some place gets more room.
-    full: Vec<bool>,
+    /// What a search knows before it begins.
+    prices: search::Prices,
+}
+
+impl Default for Matching {
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
 }
 
 impl Matching {
     /// Nobody placed yet.
     pub fn new(free: Vec<Slots>) -> Self {
-        let (at, full) = (vec![Vec::new(); free.len()], vec![false; free.len().saturating_mul(2)]);
-        Self { free, at, full, ..Self::default() }
+        let (at, prices) = (vec![Vec::new(); search::gates(free.len())], search::Prices::new(free.len()));
+        Self { free, jobs: Vec::new(), placed: Vec::new(), paid: Vec::new(), at, prices }
     }
 
     /// Where each added job is, in the order they were added.
@@ -114,15 +96,16 @@ impl Matching {
 
     /// The sum of what the placed jobs cost.
     pub fn cost(&self) -> u128 {
-        let cost = |(job, place): (&Job, &Option<usize>)| place.map_or(0, |place| option_cost(job, place));
-        self.jobs.iter().zip(&self.placed).map(cost).fold(0, u128::saturating_add)
+        let placed = self.paid.iter().zip(&self.placed).filter(|(_, place)| place.is_some());
+        placed.map(|(paid, _)| paid.unsigned_abs()).fold(0, u128::saturating_add)
     }
 
     /// Adds a job of lower priority than all before it. Whether it found a place.
     pub fn add(&mut self, job: Job) -> bool {
         let index = self.jobs.len();
-        self.jobs.push(job);
+        self.jobs.push(Arc::new(job.into()));
         self.placed.push(None);
+        self.paid.push(0);
         self.place(index)
     }
 
@@ -131,31 +114,19 @@ impl Matching {
         if let Some(free) = self.free.get_mut(place) {
             *free = free.and(&slots);
         }
-        self.full.fill(false);
+        self.room_was_made(place);
     }
 
     /// Takes a job's place away; it may be tried again.
     pub fn unseat(&mut self, job: usize) {
-        self.leave(job);
-        self.full.fill(false);
+        if let Some(place) = self.leave(job) {
+            self.room_was_made(place);
+        }
     }
 
     /// Tries again to place a job that found no place.
     pub fn retry(&mut self, job: usize) -> bool {
         self.placed.get(job).is_some_and(Option::is_some) || self.place(job)
-    }
-
-    /// Places where more room would let the job in, directly or by moving others.
-    pub fn reach(&self, job: usize) -> Vec<usize> {
-        let Some(wanted) = self.jobs.get(job) else { return Vec::new() };
-        if wanted.takes.teams != 1 {
-            return wanted.options.iter().map(|(place, _)| *place).collect();
-        }
-        let (reached, _) = self.search(job, Search::AsIfMoreRoom);
-        let mut places: Vec<usize> =
-            reached.iter().enumerate().filter(|(_, r)| r.is_some()).map(|(index, _)| index / 2).collect();
-        places.dedup();
-        places
     }
 
     fn place(&mut self, index: usize) -> bool {
@@ -166,113 +137,11 @@ impl Matching {
         }
     }
 
-    fn place_one(&mut self, index: usize) -> bool {
-        let (reached, best) = self.search(index, Search::AsItIs);
-        let Some(end) = best else {
-            for (full, reached) in self.full.iter_mut().zip(&reached) {
-                *full |= reached.is_some();
-            }
-            return false;
-        };
-        let mut moves = Vec::new();
-        let mut node = end;
-        while let Some(Some(Reached { from: Some((from, job)), .. })) = reached.get(node.index()) {
-            moves.push((*job, node.place));
-            node = *from;
-        }
-        moves.push((index, node.place));
-        for (job, _) in &moves {
-            self.leave(*job);
-        }
-        for (job, place) in moves {
-            self.take(job, place);
-        }
-        true
-    }
-
-    /// Shortest ways from a job to every node it can reach, and the best node with room. A node with room is not gone
-    /// beyond: what is placed already costs least, so no move from there pays.
-    fn search(&self, index: usize, search: Search) -> (Vec<Option<Reached>>, Option<Node>) {
-        let mut reached: Vec<Option<Reached>> = vec![None; self.full.len()];
-        let mut queue = VecDeque::new();
-        let mut queued = vec![false; self.full.len()];
-        let arrive = |job: usize, cost: i128, from: Option<(Node, usize)>, reached: &mut Vec<Option<Reached>>| {
-            let mut news = Vec::new();
-            let Some(job) = self.jobs.get(job) else { return news };
-            for (place, option) in &job.options {
-                let node = Node { place: *place, onsite: job.takes.onsite > 0 };
-                let as_it_is = search == Search::AsItIs;
-                let short_of_days = as_it_is && self.free(*place).days < job.takes.days;
-                let known_full = as_it_is && self.full.get(node.index()).copied().unwrap_or(true);
-                let cost = cost.saturating_add(i128::try_from(*option).unwrap_or(i128::MAX));
-                if let Some(entry) = reached.get_mut(node.index())
-                    && !short_of_days
-                    && !known_full
-                    && from.is_none_or(|(from, _)| from.place != *place)
-                    && entry.is_none_or(|known| cost < known.cost)
-                {
-                    *entry = Some(Reached { cost, from });
-                    news.push(node);
-                }
-            }
-            news
-        };
-        let enqueue = |nodes: Vec<Node>, queue: &mut VecDeque<Node>, queued: &mut Vec<bool>| {
-            for node in nodes {
-                if let Some(waiting) = queued.get_mut(node.index()).filter(|waiting| !**waiting) {
-                    *waiting = true;
-                    queue.push_back(node);
-                }
-            }
-        };
-        enqueue(arrive(index, 0, None, &mut reached), &mut queue, &mut queued);
-        while let Some(node) = queue.pop_front() {
-            if let Some(waiting) = queued.get_mut(node.index()) {
-                *waiting = false;
-            }
-            let Some(Some(here)) = reached.get(node.index()).copied() else { continue };
-            if self.has_room(node) {
-                continue;
-            }
-            for job in self.movable(node) {
-                let cost = here.cost.saturating_sub(self.current_cost(job));
-                enqueue(arrive(job, cost, Some((node, job)), &mut reached), &mut queue, &mut queued);
-            }
-        }
-        let best = reached
-            .iter()
-            .enumerate()
-            .filter_map(|(index, reached)| {
-                let node = Node { place: index / 2, onsite: index % 2 == 1 };
-                reached.filter(|_| self.has_room(node)).map(|reached| (reached.cost, index, node))
-            })
-            .min_by_key(|(cost, index, _)| (*cost, *index));
-        (reached, best.map(|(_, _, node)| node))
-    }
-
-    fn has_room(&self, node: Node) -> bool {
-        let free = self.free(node.place);
-        free.teams > 0 && (!node.onsite || free.onsite > 0)
-    }
-
-    /// One-team jobs whose leaving makes the room that arriving at `node` needs.
-    fn movable(&self, node: Node) -> impl Iterator<Item = usize> {
-        let onsite_short = node.onsite && self.free(node.place).onsite == 0;
-        self.at.get(node.place).into_iter().flatten().copied().filter(move |job| {
-            self.jobs.get(*job).is_some_and(|job| job.takes.teams == 1 && (job.takes.onsite > 0 || !onsite_short))
-        })
-    }
-
-    fn current_cost(&self, job: usize) -> i128 {
-        let cost = self.jobs.get(job).zip(self.placed.get(job).copied().flatten());
-        cost.map_or(0, |(job, place)| i128::try_from(option_cost(job, place)).unwrap_or(i128::MAX))
-    }
-
     /// The cheapest place that holds the job as it is; else the cheapest from which enough one-team jobs can move away.
     fn place_large(&mut self, index: usize) -> bool {
         let Some(job) = self.jobs.get(index) else { return false };
         let takes = job.takes;
-        let mut options = job.options.clone();
+        let mut options: Vec<_> = job.options().map(|(gate, cost)| (gate / 2, cost)).collect();
         options.sort_by_key(|(place, cost)| (*cost, *place));
         if let Some((place, _)) = options.iter().find(|(place, _)| self.free(*place).holds(&takes)) {
             self.take(index, *place);
@@ -286,20 +155,14 @@ impl Matching {
         let mut moved = Vec::new();
         while !trial.free(place).holds(&takes) {
             let free = trial.free(place);
-            let helps = |job: &&usize| {
-                trial.jobs.get(**job).is_some_and(|job| {
-                    job.takes.teams == 1
-                        && (free.onsite >= takes.onsite || job.takes.onsite > 0 || free.teams < takes.teams)
-                })
-            };
-            let Some(job) = trial.at.get(place).and_then(|jobs| jobs.iter().rev().find(helps).copied()) else {
-                return false;
-            };
+            let onsite_helps = free.onsite < takes.onsite;
+            let job = trial.last_at(place, onsite_helps && free.teams >= takes.teams);
+            let Some(job) = job else { return false };
             trial.leave(job);
             moved.push(job);
         }
         trial.take(index, place);
-        trial.full.fill(false);
+        trial.room_was_made(place);
         if moved.into_iter().rev().all(|job| trial.place_one(job)) {
             *self = trial;
             return true;
@@ -307,29 +170,43 @@ impl Matching {
         false
     }
 
+    /// The one-team job of the lowest priority at a place.
+    fn last_at(&self, place: usize, onsite: bool) -> Option<usize> {
+        let gates = [(!onsite).then(|| search::gate(place, false)), Some(search::gate(place, true))];
+        gates.into_iter().flatten().filter_map(|gate| self.at.get(gate)?.iter().max()).max().copied()
+    }
+
     fn take(&mut self, job: usize, place: usize) {
-        let takes = self.jobs.get(job).map(|job| job.takes).unwrap_or_default();
-        if let (Some(free), Some(at), Some(placed)) =
-            (self.free.get_mut(place), self.at.get_mut(place), self.placed.get_mut(job))
+        let Some(wanted) = self.jobs.get(job) else { return };
+        let takes = wanted.takes;
+        let cost = wanted.options().find(|(gate, _)| gate / 2 == place).map_or(0, |(_, cost)| cost);
+        if let (Some(free), Some(placed), Some(paid)) =
+            (self.free.get_mut(place), self.placed.get_mut(job), self.paid.get_mut(job))
         {
             *free = free.without(&takes);
+            (*placed, *paid) = (Some(place), cost);
+        }
+        if let Some(at) = self.gate_of(takes, place).and_then(|gate| self.at.get_mut(gate)) {
             at.push(job);
-            *placed = Some(place);
         }
     }
 
-    fn leave(&mut self, job: usize) {
-        let Some(place) = self.placed.get_mut(job).and_then(Option::take) else { return };
-        let takes = self.jobs.get(job).map(|job| job.takes).unwrap_or_default();
-        if let (Some(free), Some(at)) = (self.free.get_mut(place), self.at.get_mut(place)) {
-            *free = free.and(&takes);
+    /// Takes a job away from its place; gives the place.
+    fn leave(&mut self, job: usize) -> Option<usize> {
+        let place = self.placed.get_mut(job)?.take()?;
+        let takes = self.jobs.get(job)?.takes;
+        let free = self.free.get_mut(place)?;
+        *free = free.and(&takes);
+        if let Some(at) = self.gate_of(takes, place).and_then(|gate| self.at.get_mut(gate)) {
             at.retain(|other| *other != job);
         }
+        Some(place)
     }
-}
 
-fn option_cost(job: &Job, place: usize) -> u128 {
-    job.options.iter().find(|(option, _)| *option == place).map_or(0, |(_, cost)| *cost)
+    /// Behind which gate a job stands at a place; larger jobs are never moved, so they stand behind none.
+    fn gate_of(&self, takes: Slots, place: usize) -> Option<usize> {
+        (takes.teams == 1).then(|| search::gate(place, takes.onsite > 0))
+    }
 }
 
 #[cfg(test)]
@@ -430,6 +307,44 @@ mod tests {
         })
     }
 
+    /// What happens to a matching besides new jobs.
+    #[derive(Clone, Debug)]
+    enum Change {
+        Room(usize, bool, bool),
+        Unseat(usize),
+        Retry(usize),
+    }
+
+    fn changes() -> impl Strategy<Value = Vec<Change>> {
+        let change = prop_oneof![
+            (0..4_usize, any::<bool>(), any::<bool>())
+                .prop_map(|(place, team, onsite)| Change::Room(place, team, onsite)),
+            (0..6_usize).prop_map(Change::Unseat),
+            (0..6_usize).prop_map(Change::Retry),
+        ];
+        proptest::collection::vec(change, 0..12)
+    }
+
+    /// Nothing is overbooked, and what is served could not be served for less.
+    fn holds(matching: &Matching, limits: &[Slots], jobs: &[Job]) -> Result<(), TestCaseError> {
+        for (place, limit) in limits.iter().enumerate() {
+            let taken = jobs.iter().zip(matching.placed()).filter(|(_, p)| **p == Some(place));
+            let sum = taken.fold(Slots::default(), |sum, (job, _)| sum.and(&job.takes));
+            prop_assert!(limit.holds(&sum));
+            prop_assert_eq!(matching.free(place), limit.without(&sum));
+        }
+        let served: Vec<Job> = jobs
+            .iter()
+            .zip(matching.placed())
+            .filter(|(_, place)| place.is_some())
+            .map(|(job, _)| job.clone())
+            .collect();
+        let (all, cost) = exhaustive(limits, &served);
+        prop_assert!(all.into_iter().all(|served| served));
+        prop_assert_eq!(matching.cost(), cost);
+        Ok(())
+    }
+
     proptest! {
         #[test]
         fn one_team_jobs_are_matched_exactly((free, jobs) in case()) {
@@ -439,11 +354,37 @@ mod tests {
             prop_assert_eq!(&served, &best);
             prop_assert_eq!(served, matching.placed().iter().map(Option::is_some).collect::<Vec<_>>());
             prop_assert_eq!(matching.cost(), cost);
-            for (place, room) in free.iter().enumerate() {
-                let taken = jobs.iter().zip(matching.placed()).filter(|(_, p)| **p == Some(place));
-                let sum = taken.fold(Slots::default(), |sum, (job, _)| sum.and(&job.takes));
-                prop_assert!(room.holds(&sum));
-                prop_assert_eq!(matching.free(place), room.without(&sum));
+            holds(&matching, &free, &jobs)?;
+        }
+
+        #[test]
+        fn after_every_change_what_is_served_costs_least((free, jobs) in case(), changes in changes()) {
+            let (mut matching, mut limits) = (Matching::new(free.clone()), free);
+            for job in &jobs {
+                matching.add(job.clone());
+            }
+            for change in changes {
+                match change {
+                    Change::Room(place, team, onsite) => {
+                        let more = Slots { teams: team.into(), onsite: onsite.into(), days: 0 };
+                        matching.make_room(place, more);
+                        if let Some(limit) = limits.get_mut(place) {
+                            *limit = limit.and(&more);
+                        }
+                    }
+                    Change::Unseat(job) => matching.unseat(job),
+                    Change::Retry(job) if job < jobs.len() => {
+                        let before: Vec<bool> = matching.placed().iter().map(Option::is_some).collect();
+                        let kept = |at: usize| at == job || before[at];
+                        let wanted: Vec<Job> =
+                            (0..jobs.len()).filter(|at| kept(*at)).map(|at| jobs[at].clone()).collect();
+                        let possible = exhaustive(&limits, &wanted).0.into_iter().all(|served| served);
+                        prop_assert_eq!(matching.retry(job), possible);
+                        prop_assert!((0..jobs.len()).all(|at| !before[at] || matching.placed()[at].is_some()));
+                    }
+                    Change::Retry(_) => {}
+                }
+                holds(&matching, &limits, &jobs)?;
             }
         }
     }

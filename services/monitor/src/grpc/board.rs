@@ -23,7 +23,7 @@ use super::{Service, sight::Sight};
 use crate::{
     views::{
         Item, Monitor,
-        board::{Filter, Place},
+        board::{Filter, Group, Place},
         standing::State,
     },
     wire,
@@ -43,16 +43,20 @@ pub(super) async fn get(service: &Service, call: Request<GetBoardRequest>) -> An
         let now = service.now(message.read_at.as_ref(), progress);
         let sight = Sight::of(&service.edge, &caller, Action::GetBoard);
         let after = page.after().and_then(Place::parse);
-        let (counts, (requests, next_page_token)) = if sight.sees_all() {
-            // An entry before the page only says where it begins.
-            let shown = monitor.board().from(after);
-            let shown = shown.filter(|(place, _, group)| filter.lets(group) || Some(*place) == after);
-            let entries = shown.map(|(place, request, _)| (place.key(), request));
-            (monitor.board().counts(&filter), page.cut(progress.position, entries))
-        } else {
-            let (counts, shown) = own(monitor, &sight, &filter, after);
-            let entries = shown.into_iter().map(|(place, request)| (place.key(), request));
-            (counts, page.cut(progress.position, entries))
+        let (counts, (requests, next_page_token)) = match sight.groups(monitor, progress.position) {
+            Some(mut groups) => {
+                groups.retain(|group| filter.lets(group));
+                // An entry before the page only says where it begins.
+                let shown = monitor.board().from(after);
+                let shown = shown.filter(|(place, _, group)| groups.contains(group) || Some(*place) == after);
+                let entries = shown.map(|(place, request, _)| (place.key(), request));
+                (counts(monitor, &groups), page.cut(progress.position, entries))
+            }
+            None => {
+                let (counts, shown) = own(monitor, &sight, progress.position, &filter, after);
+                let entries = shown.into_iter().map(|(place, request)| (place.key(), request));
+                (counts, page.cut(progress.position, entries))
+            }
         };
         GetBoardResponse {
             as_of: Some(progress.position.into()),
@@ -65,26 +69,36 @@ pub(super) async fn get(service: &Service, call: Request<GetBoardRequest>) -> An
     Ok(Response::new(looked.await?))
 }
 
-/// The cards of somebody who does not see all, counted and in order. The place where a page goes on is always there.
+/// How many cards stand in each state, of these groups.
+fn counts(monitor: &Monitor, groups: &BTreeSet<&Group>) -> BTreeMap<State, u32> {
+    let counted = monitor.board().groups().filter(|(group, _)| groups.contains(group));
+    sum(counted.map(|(group, count)| (group.state, count)))
+}
+
+fn sum(counted: impl Iterator<Item = (State, u32)>) -> BTreeMap<State, u32> {
+    let mut counts = BTreeMap::new();
+    for (state, more) in counted {
+        let count: &mut u32 = counts.entry(state).or_default();
+        *count = count.saturating_add(more);
+    }
+    counts
+}
+
+/// The cards of somebody who is asked of each, counted and in order. The place where a page goes on is always there.
 fn own<'m>(
     monitor: &'m Monitor,
     sight: &'m Sight,
+    looked: Position,
     filter: &Filter,
     after: Option<Place>,
 ) -> (BTreeMap<State, u32>, BTreeMap<Place, &'m RequestId>) {
-    let (mut counts, mut shown) = (BTreeMap::new(), BTreeMap::new());
-    for request in sight.requests(monitor) {
-        let Some((group, place)) = monitor.board().mark(request) else { continue };
-        if filter.lets(&group) {
-            let count: &mut u32 = counts.entry(group.state).or_default();
-            *count = count.saturating_add(1);
-            shown.insert(place, request);
-        }
-    }
+    let shown: Vec<_> = sight.requests(monitor, looked).filter(|(_, _, group)| filter.lets(group)).collect();
+    let counts = sum(shown.iter().map(|(_, _, group)| (group.state, 1)));
+    let mut places: BTreeMap<_, _> = shown.into_iter().map(|(place, request, _)| (place, request)).collect();
     if let Some((place, request, _)) = monitor.board().from(after).next().filter(|(place, ..)| Some(*place) == after) {
-        shown.insert(place, request);
+        places.insert(place, request);
     }
-    (counts, shown)
+    (counts, places)
 }
 
 pub(super) async fn watch(service: &Service, call: Request<WatchBoardRequest>) -> Answer<Messages<WatchBoardResponse>> {
@@ -172,9 +186,9 @@ impl Feed {
 
     /// Whether a request that changed has a card now, or has it no more; `None` if the caller learns nothing of it.
     fn show(&mut self, held: &Held<Monitor>, sight: &Sight, request: &RequestId) -> Option<bool> {
-        let (group, _) = held.board().mark(request)?;
+        let (_, group) = held.board().mark(request)?;
         let visible = sight.sees_all() || sight.sees(request);
-        let shown = visible && self.filter.lets(&group);
+        let shown = visible && self.filter.lets(group);
         let before = self.own.as_mut().map(|own| match shown {
             true => own.shown.insert(request.clone(), group.state),
             false => own.shown.remove(request),
@@ -186,8 +200,12 @@ impl Feed {
     /// How many cards stand in each state, if that changed.
     fn new_counts(&mut self, held: &Held<Monitor>, sight: &Sight) -> Option<Vec<StateCount>> {
         let counts = match &self.own {
-            Some(own) if !sight.sees_all() => own.counts(),
-            Some(_) | None => held.board().counts(&self.filter),
+            Some(own) => sum(own.shown.values().map(|state| (*state, 1))),
+            None => {
+                let mut groups = sight.groups(held, held.progress().position).unwrap_or_default();
+                groups.retain(|group| self.filter.lets(group));
+                counts(held, &groups)
+            }
         };
         let counts = wire::counts(&counts);
         let news = self.counts.as_ref() != Some(&counts);
@@ -198,11 +216,11 @@ impl Feed {
 impl Own {
     fn new(held: &Held<Monitor>, sight: &Sight, filter: &Filter, from: Option<Position>, made_at: Position) -> Self {
         let (mut shown, mut pending) = (BTreeMap::new(), Vec::new());
-        for request in sight.requests(held) {
+        for (_, request, group) in sight.requests(held, made_at) {
             let Some(last) = held.changes().last(&Item::Request(request.clone())) else { continue };
             if from.is_none_or(|from| last > from) {
                 pending.push((last, request.clone()));
-            } else if let Some((group, _)) = held.board().mark(request).filter(|(group, _)| filter.lets(group)) {
+            } else if filter.lets(group) {
                 shown.insert(request.clone(), group.state);
             }
         }
@@ -219,15 +237,6 @@ impl Own {
             part.insert(request);
         }
         Some((part, if self.pending.is_empty() { self.made_at } else { position }))
-    }
-
-    fn counts(&self) -> BTreeMap<State, u32> {
-        let mut counts = BTreeMap::new();
-        for state in self.shown.values() {
-            let count: &mut u32 = counts.entry(*state).or_default();
-            *count = count.saturating_add(1);
-        }
-        counts
     }
 }
 

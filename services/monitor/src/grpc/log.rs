@@ -133,7 +133,10 @@ impl Reading<'_> {
         match &self.request {
             Some(request) => Some(places(request).into_iter().collect()),
             None if sight.sees_all() => None,
-            None => Some(sight.requests(&monitor).flat_map(places).collect()),
+            None => {
+                let seen = sight.requests(&monitor, monitor.progress().position);
+                Some(seen.flat_map(|(_, request, _)| places(request)).collect())
+            }
         }
     }
 

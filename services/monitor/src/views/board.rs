@@ -7,14 +7,14 @@ use std::{
 };
 
 use muster_domain::{
-    codes::Country,
-    kernel::{RequestId, Role, Timestamp},
+    codes::{Country, Tlp},
+    kernel::{AuthorityId, RequestId, Role, Timestamp},
 };
 
 use super::standing::State;
 
-/// All of a card that filters and counts look at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// All of a card that filters and counts look at, and all but its hospital that says who may see it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Group {
     /// Its state.
     pub state: State,
@@ -24,6 +24,10 @@ pub struct Group {
     pub country: Country,
     /// Whose turn it is.
     pub turn: Option<Role>,
+    /// The authority that acted on it last.
+    pub authority: Option<AuthorityId>,
+    /// Who may be told.
+    pub tlp: Tlp,
 }
 
 /// Which cards.
@@ -72,7 +76,7 @@ impl Place {
 }
 
 /// A card as the board orders and counts it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// What filters and counts look at.
     pub group: Group,
@@ -102,22 +106,26 @@ pub struct Board {
 impl Board {
     /// Puts a card where it belongs now.
     pub fn put(&mut self, request: &RequestId, mark: Mark) {
-        if let Some(before) = self.marks.insert(request.clone(), mark) {
-            if before == mark {
+        if let Some(before) = self.marks.get(request) {
+            if *before == mark {
                 return;
             }
             self.order.remove(&before.place());
             if let Some(count) = self.counts.get_mut(&before.group) {
                 *count = count.saturating_sub(1);
+                if *count == 0 {
+                    self.counts.remove(&before.group);
+                }
             }
-            for at in moments(&before) {
+            for at in moments(before) {
                 self.turns.remove(&(at, request.clone()));
             }
         }
-        self.order.insert(mark.place(), (request.clone(), mark.group));
-        let count = self.counts.entry(mark.group).or_default();
+        self.order.insert(mark.place(), (request.clone(), mark.group.clone()));
+        let count = self.counts.entry(mark.group.clone()).or_default();
         *count = count.saturating_add(1);
         self.turns.extend(moments(&mark).map(|at| (at, request.clone())));
+        self.marks.insert(request.clone(), mark);
     }
 
     /// Cards in order, from a place on.
@@ -127,18 +135,13 @@ impl Board {
     }
 
     /// A card's group and place.
-    pub fn mark(&self, request: &RequestId) -> Option<(Group, Place)> {
-        self.marks.get(request).map(|mark| (mark.group, mark.place()))
+    pub fn mark(&self, request: &RequestId) -> Option<(Place, &Group)> {
+        self.marks.get(request).map(|mark| (mark.place(), &mark.group))
     }
 
-    /// How many cards of each state a filter lets through.
-    pub fn counts(&self, filter: &Filter) -> BTreeMap<State, u32> {
-        let mut counts = BTreeMap::new();
-        for (group, count) in self.counts.iter().filter(|(group, count)| **count > 0 && filter.lets(group)) {
-            let of_state: &mut u32 = counts.entry(group.state).or_default();
-            *of_state = of_state.saturating_add(*count);
-        }
-        counts
+    /// Every group that has cards, and how many.
+    pub fn groups(&self) -> impl Iterator<Item = (&Group, u32)> {
+        self.counts.iter().map(|(group, count)| (group, *count))
     }
 
     /// Cards that time alone changed after `since`, up to and at `now`.
@@ -174,7 +177,8 @@ mod tests {
     }
 
     fn mark(number: u32, state: State, due: Option<i64>) -> Mark {
-        let group = Group { state, closed: state == State::Closed, country: Country::parse("FR").unwrap(), turn: None };
+        let (country, closed) = (Country::parse("FR").unwrap(), state == State::Closed);
+        let group = Group { state, closed, country, turn: None, authority: None, tlp: Tlp::Amber };
         Mark { group, number, next: due.map(|due| (at(due / 2), at(due))) }
     }
 
@@ -192,24 +196,34 @@ mod tests {
         assert_eq!(order(&board), ["r-4", "r-3", "r-2", "r-1"]);
         board.put(&id(4), mark(4, State::Engaged, None));
         assert_eq!(order(&board), ["r-3", "r-2", "r-4", "r-1"]);
-        let (_, place) = board.mark(&id(2)).unwrap();
+        let (place, _) = board.mark(&id(2)).unwrap();
         assert_eq!(Place::parse(&place.key()), Some(place));
         assert_eq!(board.from(Some(place)).count(), 3);
     }
 
     #[test]
-    fn counts_follow_each_change_and_the_filter() {
+    fn groups_are_counted_as_cards_change() {
         let mut board = Board::default();
         for n in 1..=3 {
             board.put(&id(n), mark(n, State::Opened, None));
         }
         board.put(&id(2), mark(2, State::Closed, None));
+        let counts = |board: &Board| board.groups().map(|(group, count)| (group.state, count)).collect::<Vec<_>>();
+        assert_eq!(counts(&board), [(State::Opened, 2), (State::Closed, 1)]);
+        board.put(&id(2), mark(2, State::Opened, None));
+        assert_eq!(counts(&board), [(State::Opened, 3)]);
+    }
+
+    #[test]
+    fn a_filter_lets_through_what_it_says() {
+        let Mark { group, .. } = mark(1, State::Closed, None);
         let open = Filter::default();
-        assert_eq!(board.counts(&open), BTreeMap::from([(State::Opened, 2)]));
         let all = Filter { with_closed: true, ..open.clone() };
-        assert_eq!(board.counts(&all), BTreeMap::from([(State::Opened, 2), (State::Closed, 1)]));
-        let elsewhere = Filter { countries: [Country::parse("DE").unwrap()].into(), ..open };
-        assert_eq!(board.counts(&elsewhere), BTreeMap::new());
+        let elsewhere = Filter { countries: [Country::parse("DE").unwrap()].into(), ..all.clone() };
+        let another = Filter { states: [State::Opened].into(), ..all.clone() };
+        let in_turn = Filter { turn: Some(Role::Spoc), ..all.clone() };
+        let lets = [open, all, elsewhere, another, in_turn].map(|filter| filter.lets(&group));
+        assert_eq!(lets, [false, true, false, false, false]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use muster_domain::{
         events::{RequestEvent, Route},
         request::Request,
     },
-    kernel::{Aggregate, Corrupt, RequestId, Role, Timestamp},
+    kernel::{Aggregate, AuthorityId, Corrupt, RequestId, Role, Timestamp},
 };
 use muster_journal::{engine::follower::Seen, stored::Position};
 
@@ -56,6 +56,8 @@ pub struct Case {
     pub number: u32,
     /// Its life at home.
     pub request: Request,
+    /// The authority that acted on it last.
+    pub authority: Option<AuthorityId>,
     /// How it was submitted.
     pub route: Option<Route>,
     /// How it was judged and answered.
@@ -75,8 +77,8 @@ impl Case {
         Request::evolve(&mut state, event)?;
         let request = state.ok_or_else(|| Corrupt("a request begins when a hospital opens it".to_owned()))?;
         let moments = Moments { opened: seen.commit.received_at, ..Moments::default() };
-        let (route, story, linked) = Default::default();
-        Ok(Self { number, request, route, assessment: assessment::State::Absent, moments, story, linked })
+        let (authority, route, story, linked) = Default::default();
+        Ok(Self { number, request, authority, route, assessment: assessment::State::Absent, moments, story, linked })
     }
 
     /// Takes an event of its life at home.
@@ -92,15 +94,15 @@ impl Case {
                 self.route = Some(route.clone());
                 self.moments.submitted = at;
             }
+            RequestEvent::Endorsed { authority, .. }
+            | RequestEvent::Returned { authority, .. }
+            | RequestEvent::HandledNationally { authority, .. } => self.authority = Some(authority.clone()),
             RequestEvent::Withdrawn { .. } => self.moments.withdrawn = at,
             RequestEvent::SupportEnded => self.moments.support_ended = at,
             RequestEvent::SummaryReportFiled(_) => self.moments.reported = at,
             RequestEvent::Opened { .. }
             | RequestEvent::Amended { .. }
             | RequestEvent::Linked { .. }
-            | RequestEvent::Endorsed { .. }
-            | RequestEvent::Returned { .. }
-            | RequestEvent::HandledNationally { .. }
             | RequestEvent::Closed { .. } => {}
         }
         Ok(())

@@ -31,8 +31,8 @@ impl Whose {
         of_countries.chain(own).cloned().collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// A request changed; `authority` is whoever acted on it.
-    pub fn note(&mut self, request: &RequestId, case: &Case, authority: Option<&AuthorityId>) {
+    /// A request changed.
+    pub fn note(&mut self, request: &RequestId, case: &Case) {
         let add = |requests: &mut BTreeSet<RequestId>| {
             if !requests.contains(request) {
                 requests.insert(request.clone());
@@ -40,7 +40,7 @@ impl Whose {
         };
         add(self.hospitals.entry(case.request.hospital.clone()).or_default());
         add(self.countries.entry(case.request.facts.country).or_default());
-        if let Some(authority) = authority {
+        if let Some(authority) = &case.authority {
             add(self.authorities.entry(authority.clone()).or_default());
         }
     }

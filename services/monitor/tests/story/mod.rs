@@ -1,6 +1,8 @@
 //! Logs for tests: what happened, as the aggregates themselves would have written it. What a test does not name is right.
 #![expect(dead_code, reason = "each test file tells a part of it")]
 
+pub mod rig;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -14,7 +16,7 @@ use muster_domain::{
     },
     eligibility::{
         assessment::{self, Assessment, Submission},
-        events::{AssessmentEvent, Case, Cut, Outcome, Policy, Terms},
+        events::{AssessmentEvent, Case, Cut, Outcome, Policy, PriorityKey, Terms},
         terms::requested,
     },
     event::Event,
@@ -23,6 +25,7 @@ use muster_domain::{
             CloseReason, Emergency, Entity, Facts, Impact, IncidentClass, Needs, Precision, ReturnReason, Spillover,
             SummaryReport,
         },
+        phase::Phase,
         request::{self, Request},
     },
     kernel::{
@@ -315,7 +318,7 @@ impl Story {
 
     pub fn assess(&mut self, request: &str) -> &mut Self {
         let known = self.requests[&id(request)].clone().unwrap();
-        let muster_domain::intake::phase::Phase::Submitted { route } = known.phase else { panic!("not submitted") };
+        let Phase::Submitted { route } = known.phase else { panic!("not submitted") };
         let submission = Submission {
             request: id(request),
             submitted_at: self.now,
@@ -356,15 +359,17 @@ impl Story {
         self
     }
 
-    fn grant(&self, request: &str) -> (Case, Terms, muster_domain::eligibility::events::PriorityKey) {
+    fn grant(&self, request: &str) -> (Case, Terms, PriorityKey) {
         let subject = self.subjects.assessment(&id(request)).unwrap();
         let events = self.records.iter().rev().filter(|record| record.subject == subject);
         let events = events.flat_map(|record| stored::decode(&record.bytes).unwrap().commits).flat_map(|c| c.events);
-        let decided = events.filter_map(|event| match event {
-            Event::Assessment(AssessmentEvent::Decided { case, terms: Some(terms), key, .. }) => {
+        let decided = events.filter_map(|event| {
+            if let Ok(AssessmentEvent::Decided { case, terms: Some(terms), key, .. }) = AssessmentEvent::try_from(event)
+            {
                 Some((case, terms, key))
+            } else {
+                None
             }
-            _ => None,
         });
         decided.last().expect("it was granted")
     }

@@ -5,10 +5,11 @@ use std::{
     collections::BTreeMap,
     env, fs,
     io::{self, Write},
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
-use muster_domain::kernel::{Actor, PrincipalId, Role};
+use muster_domain::kernel::{Actor, PrincipalId, RealmId, Role};
 use muster_runtime::ids;
 use serde::{Deserialize, Serialize};
 
@@ -116,6 +117,40 @@ impl Context {
     pub fn caller(&self, role: Role) -> Option<Actor> {
         let id = self.callers.get(role.as_str())?;
         Some(Actor { role, principal: PrincipalId::parse(id).ok()? })
+    }
+}
+
+/// What shows a second terminal the way: the context file, as long as a Muster runs.
+pub struct Signpost {
+    path: PathBuf,
+    context: Context,
+    /// Another Muster's, which stands again afterwards.
+    before: Option<Context>,
+}
+
+impl Signpost {
+    /// Points at a Muster; where that cannot be, commands need `--address`, and whoever looks is told why.
+    pub fn set_up(address: SocketAddr, realm: &RealmId) -> Option<Self> {
+        let context = Context::development(format!("http://{address}"), realm.as_str());
+        let set_up = Context::place().and_then(|path| {
+            let before = Context::read(&path)?;
+            context.write(&path)?;
+            Ok(Self { path, context, before })
+        });
+        set_up.inspect_err(|error| tracing::warn!(%error, "a second terminal must be told the address")).ok()
+    }
+}
+
+impl Drop for Signpost {
+    fn drop(&mut self) {
+        let gone = self.context.remove(&self.path).and_then(|()| match &self.before {
+            // Whoever wrote theirs in the meantime has it still.
+            Some(before) if !self.path.exists() => before.write(&self.path),
+            Some(_) | None => Ok(()),
+        });
+        if let Err(error) = gone {
+            tracing::warn!(%error, "the way to a Muster that has ended is still shown");
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the demonstration says in the terminal: calm, short, no wider than a page, in colour only where somebody looks.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     time::Duration,
 };
 
@@ -12,8 +12,10 @@ use tokio::{
     time::sleep,
 };
 
+use crate::cli::look::{Look, Tone};
+
 /// The longest line.
-pub const WIDTH: usize = 96;
+pub const WIDTH: usize = 100;
 
 /// Where what happened begins, right of its time.
 const INDENT: usize = 13;
@@ -32,77 +34,33 @@ pub enum Line {
     Event(Timestamp, String),
     /// Why, below what happened.
     Why(String),
-    /// Something that went well, in its own line.
-    Good(String),
-    /// Something that did not.
-    Bad(String),
-    /// Words, or a line of a table, as they are.
-    Plain(String),
-    /// A line of a table that explains the others.
-    Faint(String),
+    /// Anything else.
+    Said(Tone, String),
 }
-
-/// How lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
-    /// Without colour.
-    Plain,
-    /// With colour.
-    Colour,
-}
-
-impl Look {
-    /// Colour if a person looks at it and did not say no (<https://no-color.org>).
-    pub fn of_stdout() -> Self {
-        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        if io::stdout().is_terminal() && !unwanted { Self::Colour } else { Self::Plain }
-    }
-
-    fn paint(self, code: &str, text: &str) -> String {
-        match self {
-            Self::Plain => text.to_owned(),
-            Self::Colour => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
-        }
-    }
-}
-
-const BOLD: &str = "1";
-const FAINT: &str = "2";
-const GREEN: &str = "32";
-const RED: &str = "31";
-const CYAN: &str = "36";
 
 impl Line {
     /// The line as text, wrapped; with a newline at the end of each line.
     pub fn render(&self, look: Look) -> String {
         match self {
-            Self::Title(text) => format!("{}\n", look.paint(BOLD, text)),
-            Self::Heading(text) => format!("\n{}\n", look.paint("1;36", text)),
+            Self::Title(text) => format!("{}\n", look.paint(Tone::Strong, text)),
+            Self::Heading(text) => format!("\n{}\n", look.paint(Tone::Strong, text)),
             Self::Event(at, text) => {
-                let when = look.paint(CYAN, &format!("  {:<11}", clock(*at)));
+                let when = look.paint(Tone::Quiet, &format!("  {:<11}", clock(*at)));
                 let lines = wrap(text, WIDTH - INDENT);
                 let rest = lines.iter().skip(1).map(|line| format!("{:INDENT$}{line}\n", ""));
                 let first = lines.first().map(String::as_str).unwrap_or_default();
                 format!("{when}{first}\n{}", rest.collect::<String>())
             }
-            Self::Why(text) => hanging(text, INDENT, "· ", |line| look.paint(FAINT, line)),
-            Self::Good(text) => hanging(text, 2, "", |line| look.paint(GREEN, line)),
-            Self::Bad(text) => hanging(text, 2, "", |line| look.paint(RED, line)),
-            Self::Plain(text) => hanging(text, 2, "", str::to_owned),
-            Self::Faint(text) => hanging(text, 2, "", |line| look.paint(FAINT, line)),
+            Self::Why(text) => hanging(text, INDENT, "· ", |line| look.paint(Tone::Quiet, line)),
+            Self::Said(tone, text) => hanging(text, 2, "", |line| look.paint(*tone, line)),
         }
     }
 
     fn letters(&self) -> usize {
         match self {
-            Self::Title(text)
-            | Self::Heading(text)
-            | Self::Event(_, text)
-            | Self::Why(text)
-            | Self::Good(text)
-            | Self::Bad(text)
-            | Self::Plain(text)
-            | Self::Faint(text) => text.chars().count(),
+            Self::Title(text) | Self::Heading(text) | Self::Event(_, text) | Self::Why(text) | Self::Said(_, text) => {
+                text.chars().count()
+            }
         }
     }
 }
@@ -214,17 +172,16 @@ mod tests {
 
     const AT: Timestamp = Timestamp::from_millis(1_793_649_780_000);
 
-    fn every_kind(text: &str) -> [Line; 8] {
+    const PLAIN: Look = Look { now: AT, colour: false };
+
+    fn every_kind(text: &str) -> [Line; 5] {
         let text = || text.to_owned();
         [
             Line::Title(text()),
             Line::Heading(text()),
             Line::Event(AT, text()),
             Line::Why(text()),
-            Line::Good(text()),
-            Line::Bad(text()),
-            Line::Plain(text()),
-            Line::Faint(text()),
+            Line::Said(Tone::Good, text()),
         ]
     }
 
@@ -232,7 +189,7 @@ mod tests {
     fn long_texts_are_wrapped_between_words() {
         let text = "Ünïcode wörds are counted by letters ".repeat(9);
         for line in every_kind(&text).into_iter().skip(2) {
-            let rendered = line.render(Look::Plain);
+            let rendered = line.render(PLAIN);
             assert!(rendered.lines().count() > 2 && rendered.ends_with('\n'), "{rendered}");
             assert!(rendered.lines().all(|line| line.chars().count() <= WIDTH), "{rendered}");
             assert_eq!(rendered.matches("wörds").count(), 9);
@@ -242,23 +199,23 @@ mod tests {
     #[test]
     fn an_event_stands_beside_its_time_and_its_reasons_below_it() {
         let event = Line::Event(AT, "the hospital asks".to_owned());
-        assert_eq!(event.render(Look::Plain), "  Mon 20:03  the hospital asks\n");
+        assert_eq!(event.render(PLAIN), "  Mon 20:03  the hospital asks\n");
         let why = Line::Why("nobody else fits".to_owned());
-        assert_eq!(why.render(Look::Plain), "             · nobody else fits\n");
+        assert_eq!(why.render(PLAIN), "             · nobody else fits\n");
     }
 
     #[test]
     fn without_colour_no_letter_is_an_escape() {
         for line in every_kind("words") {
-            assert!(!line.render(Look::Plain).contains('\u{1b}'));
+            assert!(!line.render(PLAIN).contains('\u{1b}'));
+            assert!(line.render(Look { colour: true, ..PLAIN }).contains('\u{1b}'));
         }
-        assert!(Line::Good("words".to_owned()).render(Look::Colour).contains('\u{1b}'));
     }
 
     #[tokio::test]
     async fn whoever_waits_goes_on_once_all_is_said() {
-        let narrator = Narrator::start(Look::Plain, false);
-        narrator.say(Line::Plain("said".to_owned()));
+        let narrator = Narrator::start(PLAIN, false);
+        narrator.say(Line::Title("said".to_owned()));
         narrator.caught_up().await;
         narrator.stop();
     }

@@ -13,6 +13,7 @@ use muster_edge::wire::fields::timestamp;
 use super::{
     cast::{Cast, Player, Trouble, fresh},
     data::Data,
+    words::moment,
 };
 use crate::files::roster::in_force;
 
@@ -75,8 +76,7 @@ async fn put(cast: &Cast, record: Record) -> Result<(), Trouble> {
 pub async fn now(cast: &Cast) -> Result<Timestamp, Trouble> {
     let operator = operator();
     let realm = cast.registry().get_realm(operator.call(GetRealmRequest::default())).await;
-    let shown = operator.got("read the clock", realm)?.now;
-    Ok(shown.map(moment).unwrap_or_default())
+    Ok(moment(operator.got("read the clock", realm)?.now))
 }
 
 /// The authority signs a standing mandate for a hospital, and its single point of contact signs too.
@@ -98,11 +98,6 @@ pub async fn mandate(
     let message = CountersignMandateRequest { request_id: fresh(), mandate };
     let signed = cast.registry().countersign_mandate(spoc.call(message)).await;
     spoc.got("countersign a mandate", signed).map(drop)
-}
-
-/// A moment on the wire, as the realm counts it.
-pub fn moment(at: prost_types::Timestamp) -> Timestamp {
-    Timestamp::from_millis(at.seconds.saturating_mul(1000).saturating_add(i64::from(at.nanos / 1_000_000)))
 }
 
 fn operator() -> Player {

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
+    path::Path,
     sync::{Mutex, PoisonError},
 };
 
@@ -24,6 +25,7 @@ use super::{
     scenes, seed,
     words::count,
 };
+use crate::cli::look::Tone;
 
 /// What the story stands on.
 pub struct Stage {
@@ -74,10 +76,11 @@ impl Stage {
 
     fn say_what_this_is(&self, realm: &RealmId) {
         let half_an_hour = 1800_u32.checked_div(self.speed).unwrap_or_default();
-        self.narrator.say(Line::Title(format!("Muster: exercise {realm}, half an hour in {half_an_hour} seconds")));
-        self.narrator.say(Line::Faint(
-            "Rouen, Barcelona and Groningen were attacked as told here, and never asked the Reserve. Everything else is \
-             invented, every provider above all. Whoever acts does so through the public API, in their own name."
+        self.narrator.say(Line::Title(format!("Muster, exercise {realm}: half an hour passes in {half_an_hour} s")));
+        self.narrator.say(Line::Said(
+            Tone::Quiet,
+            "Rouen, Barcelona and Groningen were attacked as told here, and never asked the Reserve. All else is \
+             invented, every provider above all. Everybody acts through the public API, in their own name."
                 .to_owned(),
         ));
     }
@@ -87,12 +90,15 @@ impl Stage {
         let contracts = || providers.iter().flat_map(|provider| &provider.contracts);
         let teams: u32 = contracts().map(|contract| contract.teams).sum();
         let days: u32 = contracts().map(|contract| contract.person_days).sum();
-        self.narrator.say(Line::Plain(format!(
-            "The Reserve: {} with {teams} teams and {days} person-days, for 27 Member States. {} and {} are on record.",
-            count(providers.len(), "provider"),
-            count(self.data.parties.authorities.len(), "authority").replace("authoritys", "authorities"),
-            count(self.data.parties.hospitals.len(), "hospital"),
-        )));
+        self.narrator.say(Line::Said(
+            Tone::Plain,
+            format!(
+                "{}, {teams} teams and {days} person-days for 27 Member States; {} authorities, {}.",
+                count(providers.len(), "provider"),
+                self.data.parties.authorities.len(),
+                count(self.data.parties.hospitals.len(), "hospital"),
+            ),
+        ));
     }
 
     /// Plays a scene and tells it to its end; what it could not do is kept for the end.
@@ -100,7 +106,7 @@ impl Stage {
         self.narrator.say(Line::Heading(heading.to_owned()));
         let played = scene.await;
         if let Err(trouble) = &played {
-            self.narrator.say(Line::Bad(format!("The scene cannot go on: {trouble}.")));
+            self.narrator.say(Line::Said(Tone::Bad, format!("The scene cannot go on: {trouble}")));
             let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
             troubles.push(format!("{heading}: {trouble}"));
         }
@@ -169,22 +175,28 @@ impl Stage {
         Ok(self.officer.got("read the ledger", ledger)?.lines)
     }
 
-    /// Says where the exercise can be explored, and how.
-    pub async fn invite(&self, address: SocketAddr) {
+    /// Says where the exercise can be explored, and how, and stays; `found` says whether commands find it by themselves.
+    pub async fn stay(&self, address: SocketAddr, found: bool) {
         let muster = program();
-        let say = |line: Line| self.narrator.say(line);
-        say(Line::Heading("It stays alive: look around in a second terminal".to_owned()));
-        say(Line::Plain(format!("It answers at http://{address} (gRPC). Three things to try:")));
+        let at = if found { String::new() } else { format!(" --address http://{address}") };
         let earlier = *self.bookmark.lock().unwrap_or_else(PoisonError::into_inner);
-        say(Line::Plain(format!("{muster} board")));
-        say(Line::Plain(format!("{muster} why R-1")));
-        say(Line::Plain(format!("{muster} as-of {earlier} board")));
-        say(Line::Faint("Ctrl-C ends it and leaves nothing behind.".to_owned()));
-        self.narrator.caught_up().await;
+        let say = |tone, text| self.narrator.say(Line::Said(tone, text));
+        self.narrator.say(Line::Heading("It stays alive: look around in a second terminal".to_owned()));
+        say(Tone::Plain, format!("It answers at http://{address} (gRPC). To try:"));
+        say(Tone::Strong, format!("  {muster} board{at}"));
+        say(Tone::Strong, format!("  {muster} why R-1{at}"));
+        say(Tone::Strong, format!("  {muster} as-of {earlier} board{at}"));
+        say(Tone::Quiet, "Ctrl-C ends it and leaves nothing behind.".to_owned());
+        std::future::pending().await
     }
 }
 
-/// How this program was called.
+/// How this program is called from here: as it was, but shorter if it lies below.
 fn program() -> String {
-    std::env::args().next().unwrap_or_else(|| "muster".to_owned())
+    let called = std::env::args().next().unwrap_or_else(|| "muster".to_owned());
+    let here = std::env::current_dir().unwrap_or_default();
+    match Path::new(&called).strip_prefix(here) {
+        Ok(below) => below.display().to_string(),
+        Err(_) => called,
+    }
 }

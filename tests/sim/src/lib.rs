@@ -1,0 +1,11 @@
+//! The simulator's parts. An invariant of the house is one predicate, used three ways; here it is an oracle: it reads the list
+//! of events and nothing else, keeps them in data structures of its own, and shares no rule with the code it judges. What it
+//! knows of a rule it was told a second time.
+//!
+//! Oracles judge any log: a simulated one, one that real processes wrote, one of production.
+
+pub mod history;
+pub mod log;
+pub mod oracles;
+pub mod rules;
+pub mod timeline;

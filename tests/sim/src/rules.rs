@@ -1,0 +1,97 @@
+//! The hard rules of matching, told a second time: who may be asked for a package at a moment.
+
+use muster_domain::{
+    dispatch::events::Package,
+    eligibility::events::Case,
+    kernel::{PackageId, ProviderId, Timestamp},
+    registry::events::{Category, ConflictEffect, ConflictScope, Contract, NationalRequirement, Provider},
+};
+
+use crate::timeline::{Moment, Timeline};
+
+/// Everything that forbids asking `provider`, in words; empty if nothing does.
+pub fn forbids(
+    (provider, suspended): (&Provider, bool),
+    case: &Case,
+    package: &Package,
+    requirement: Option<&NationalRequirement>,
+    now: Timestamp,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rule = |holds: bool, says: String| {
+        if !holds {
+            found.push(says);
+        }
+    };
+    let country = case.country;
+    rule(!suspended, "it is suspended".to_owned());
+    match in_force(provider, now) {
+        None => rule(false, format!("no contract of it is in force at {now}")),
+        Some(contract) => {
+            rule(contract.member_states.contains(&country), format!("its contract leaves {country} out"));
+            for service in package.services.iter().filter(|service| !contract.services.contains(*service)) {
+                rule(false, format!("its contract leaves {service} out"));
+            }
+        }
+    }
+    let common = case.languages.intersection(&provider.languages).next().is_some();
+    let english = package.onsite_teams == 0 && provider.languages.iter().any(|language| language.as_str() == "en");
+    rule(common || english || case.languages.is_empty(), "it speaks no language that is needed".to_owned());
+    for conflict in &provider.conflicts {
+        let named = conflict.reference.to_ascii_lowercase();
+        let touched: Vec<&str> = match conflict.scope {
+            ConflictScope::Incident => vec![&case.incident],
+            ConflictScope::Entity => vec![case.hospital.as_str(), &case.entity.name],
+            ConflictScope::EntityKind => vec![&case.entity.kind],
+            ConflictScope::Supplier => case.suppliers.iter().map(String::as_str).collect(),
+        };
+        let excludes = conflict.effect == ConflictEffect::Exclude;
+        let touches = touched.iter().any(|text| text.to_ascii_lowercase() == named);
+        rule(!(excludes && touches), format!("it has a conflict of interest about {}", conflict.reference));
+    }
+    if let Some(requirement) = requirement.filter(|requirement| binds(requirement, case)) {
+        rule(
+            !requirement.clearance || provider.clearances.contains(&country),
+            format!("its people are not cleared for {country}"),
+        );
+        rule(
+            !requirement.eu_control || provider.controlled_from.is_member_state(),
+            format!("it is controlled from {}", provider.controlled_from),
+        );
+        let asked = &requirement.certificates_any_of;
+        let valid = |end: Option<Timestamp>| match end {
+            Some(end) => now < end,
+            None => true,
+        };
+        let holds = provider.certificates.iter().any(|held| asked.contains(&held.name) && valid(held.expires));
+        rule(!package.lead || asked.is_empty() || holds, format!("it leads without a certificate of {country}"));
+    }
+    found
+}
+
+/// A requirement may bind for essential entities only; an entity that nobody has classified counts as one.
+fn binds(requirement: &NationalRequirement, case: &Case) -> bool {
+    !requirement.essential_only || [Category::Essential, Category::Unknown].contains(&case.entity.category)
+}
+
+/// The contract in force at a moment.
+pub fn in_force(provider: &Provider, now: Timestamp) -> Option<&Contract> {
+    provider.contracts.iter().find(|contract| (contract.from..contract.until).contains(&now))
+}
+
+impl<'a> Timeline<'a> {
+    /// Everything that forbids asking `provider` for `package` at a moment of the desk that is `now` in time.
+    pub fn forbids(&self, package: &PackageId, provider: &ProviderId, moment: Moment, now: Timestamp) -> Vec<String> {
+        let Some(asked) = self.packages.get(package) else { return vec![format!("there is no package {package}")] };
+        let Some(grant) = self.grants.get(asked.request) else { return vec!["it was not granted".to_owned()] };
+        let Some(terms) = self.terms_at(provider, moment) else {
+            return vec![format!("the desk knows no terms of {provider}")];
+        };
+        let requirement = self.requirement_at(grant.case.country, moment);
+        let mut found = forbids(terms, grant.case, asked.package, requirement, now);
+        if self.was_tried(package, provider, moment) {
+            found.push("it declined, let expire or gave back this package before".to_owned());
+        }
+        found
+    }
+}
