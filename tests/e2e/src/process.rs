@@ -14,6 +14,7 @@ const READY_PATIENCE: Duration = Duration::from_secs(60);
 /// One process of Muster. Dropping it kills it.
 pub struct Process {
     args: Vec<String>,
+    environment: Vec<(String, String)>,
     child: Option<Child>,
     address: String,
 }
@@ -21,8 +22,17 @@ pub struct Process {
 impl Process {
     /// Starts `muster ARGS` and waits until it says where it answers.
     pub fn start(args: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self::start_with(args, [("MUSTER_CONTEXT", "")])
+    }
+
+    /// The same, with variables in its environment.
+    pub fn start_with(
+        args: impl IntoIterator<Item = impl Into<String>>,
+        environment: impl IntoIterator<Item = (&'static str, impl Into<String>)>,
+    ) -> Self {
         let args = args.into_iter().map(Into::into).collect();
-        let mut process = Self { args, child: None, address: String::new() };
+        let environment = environment.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        let mut process = Self { args, environment, child: None, address: String::new() };
         process.restart();
         process
     }
@@ -46,6 +56,7 @@ impl Process {
         let mut child = Command::new(binary())
             .args(&self.args)
             .env_remove("MUSTER_LOG")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

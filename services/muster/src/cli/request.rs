@@ -6,11 +6,12 @@ use clap::{ArgAction, Args, Subcommand};
 use muster_api::{
     intake::v1::{
         AmendRequestRequest, EndorseRequestRequest, FileReportRequest, GetRequestRequest, HandleNationallyRequest,
-        OpenRequestRequest, ReturnRequestRequest, SubmitRequestRequest, SummaryReport, WithdrawRequestRequest,
+        ListRequestsRequest, OpenRequestRequest, OpenRequestResponse, ReturnRequestRequest, SubmitRequestRequest,
+        SummaryReport, WithdrawRequestRequest,
     },
     monitor::v1::GetRequestPageRequest,
     registry::v1::{GetRealmRequest, Hospital, RegisterHospitalRequest},
-    r#type::v1::{Contact, Position},
+    r#type::v1::{Contact, Facts, Position},
 };
 use muster_domain::{
     intake::facts::check,
@@ -18,6 +19,7 @@ use muster_domain::{
     registry::{events::Hospital as Record, realm::LIVE},
 };
 use muster_edge::wire;
+use muster_runtime::status::explain;
 use tonic::{Code, Status};
 
 use super::{
@@ -189,7 +191,14 @@ impl RequestWord {
 
 pub(super) async fn show(session: &Session, request: &RequestName) -> Result<(), Failure> {
     let caller = session.reader()?;
-    session.show(&page(session, request.as_str(), &caller).await?)
+    let mut answer = page(session, request.as_str(), &caller).await?;
+    if let Some(page) = answer.page.as_mut().filter(|page| session.is_text() && !page.linked.is_empty()) {
+        let numbers = session.numbers(&caller).await?;
+        for linked in &mut page.linked {
+            *linked = numbers.get(linked).unwrap_or(linked).clone();
+        }
+    }
+    session.show(&answer)
 }
 
 impl FromFile {
@@ -253,8 +262,13 @@ impl Open {
             facts: Some(wire::facts(&case.facts_at(now))),
             contact: Some(self.from.contact(&case)),
         };
-        let opened = session.intake(&opener).await?.open_request(ask).await;
-        let answer = opened.map_err(|status| self.not_opened(status))?.into_inner();
+        let answer = match session.intake(&opener).await?.open_request(ask.clone()).await {
+            Err(status) if explain(&status).reason == "REQUEST_ID_REUSED" => {
+                again(session, ask, &opener, status).await?
+            }
+            Err(status) => return Err(self.not_opened(status)),
+            Ok(answer) => answer.into_inner(),
+        };
         let number = number(session, &answer.request, answer.position, &opener).await;
         let number = number.as_deref().unwrap_or(&answer.request);
         let says = format!("{number} {}: {}, request {}", answer.state, case.facts.entity.name, answer.request);
@@ -320,6 +334,28 @@ async fn register(session: &Session, record: &Record) -> Result<(), Failure> {
     session.registry(&operator).await?.register_hospital(ask).await?;
     session.say(&format!("hospital {} is on record", record.id));
     Ok(())
+}
+
+/// Opens the same again: a case moves to the realm's now, so the command says another time each time it is given. If
+/// a request of the caller's tells of this incident, it is the one that was opened, at its own time.
+async fn again(
+    session: &Session,
+    ask: OpenRequestRequest,
+    opener: &Actor,
+    refused: Status,
+) -> Result<OpenRequestResponse, Failure> {
+    let mut client = session.intake(opener).await?;
+    let facts = ask.facts.clone().unwrap_or_default();
+    let list = ListRequestsRequest { page_size: 500, ..ListRequestsRequest::default() };
+    let known = client.list_requests(list).await?.into_inner().requests;
+    let before = known.into_iter().filter_map(|request| request.facts).filter(|known| known.incident == facts.incident);
+    for Facts { detected_at, .. } in before {
+        let facts = Some(Facts { detected_at, ..facts.clone() });
+        if let Ok(answer) = client.open_request(OpenRequestRequest { facts, ..ask.clone() }).await {
+            return Ok(answer.into_inner());
+        }
+    }
+    Err(refused.into())
 }
 
 /// A request's short number. It is a convenience: without it the id serves.

@@ -89,8 +89,8 @@ pub async fn tell(stage: &Stage) -> Result<usize, Trouble> {
     for line in table(stage, &pages) {
         stage.narrator.say(line);
     }
-    for (what, number, told) in totals(&pages, &statistics) {
-        stage.narrator.say(Line::Said(Tone::Plain, format!("{what:<11} {number:>4}: {told}")));
+    for (what, told) in totals(&pages, &statistics) {
+        stage.narrator.say(Line::Said(Tone::Plain, format!("{what:<12} {told}")));
     }
 
     let mut wrong = stage.troubles();
@@ -100,8 +100,7 @@ pub async fn tell(stage: &Stage) -> Result<usize, Trouble> {
     if wrong.is_empty() {
         stage.narrator.say(Line::Said(
             Tone::Good,
-            "Everything ended as it should: answers in time, no offer left open, no team and no day booked twice."
-                .to_owned(),
+            "Everything ended as it should: answered in time, no offer left open, nothing booked twice.".to_owned(),
         ));
     }
     for wrong in &wrong {
@@ -184,7 +183,7 @@ fn with_reason(end: &str, reason: &str, explained: &str) -> String {
 }
 
 /// What there was, how many, and how they ended.
-fn totals(pages: &BTreeMap<&str, RequestPage>, statistics: &Statistics) -> [(&'static str, usize, String); 4] {
+fn totals(pages: &BTreeMap<&str, RequestPage>, statistics: &Statistics) -> [(&'static str, String); 4] {
     let ends = ends(pages.values());
     let of = |end: &str| ends.iter().filter(|(name, _)| name.starts_with(end)).map(|(_, count)| count).sum::<usize>();
     let work = || pages.values().flat_map(|page| &page.engagements);
@@ -193,10 +192,12 @@ fn totals(pages: &BTreeMap<&str, RequestPage>, statistics: &Statistics) -> [(&'s
     let used: u32 = work().map(|work: &Engagement| work.days_used).sum();
     let Statistics { granted: full, partly_granted, refused, answered_in_time, .. } = statistics;
     let requests = format!(
-        "{full} granted, {partly_granted} partly granted, {refused} refused; {answered_in_time} answered within the 48 hours"
+        "{}: {full} granted, {partly_granted} partly granted, {refused} refused; {answered_in_time} answered within 48 h",
+        pages.len()
     );
     let offers = format!(
-        "{} accepted, {} declined, {} expired, {} lost to a faster one, {} taken back",
+        "{}: {} accepted, {} declined, {} expired, {} lost to a faster one, {} taken back",
+        pages.values().map(|page| page.offers.len()).sum::<usize>(),
         of("accepted"),
         of("declined"),
         of("expired"),
@@ -204,12 +205,13 @@ fn totals(pages: &BTreeMap<&str, RequestPage>, statistics: &Statistics) -> [(&'s
         of("rescinded"),
     );
     let running = ["mobilising", "on-task", "recovering"].map(of).into_iter().sum::<usize>();
-    let engagements = format!("{} completed, {} released, {running} running", of("completed"), of("released"));
+    let engagements =
+        format!("{}: {} completed, {} released, {running} running", work().count(), of("completed"), of("released"));
     [
-        ("requests", pages.len(), requests),
-        ("offers", pages.values().map(|page| page.offers.len()).sum(), offers),
-        ("engagements", work().count(), engagements),
-        ("person-days", usize::try_from(granted).unwrap_or_default(), format!("granted, {used} of them used so far")),
+        ("requests", requests),
+        ("offers", offers),
+        ("engagements", engagements),
+        ("person-days", format!("{granted} granted, {used} used so far")),
     ]
 }
 

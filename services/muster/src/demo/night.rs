@@ -42,7 +42,7 @@ async fn begin(stage: &Stage) -> Result<(), Trouble> {
     }
     propose(stage, &policy).await?;
     let says = format!(
-        "One officer proposes policy {}: what passes every gate, with no fact missing, is granted at once.",
+        "One officer proposes policy {}: what passes every gate and lacks no fact is granted at once.",
         policy.version
     );
     stage.tell_now(says).await?;
@@ -167,7 +167,7 @@ async fn withdrawn(stage: &Stage) -> Result<(), Trouble> {
     let page = play.decided().await?;
     let priority = page.card.as_ref().map(|card| card.priority.as_str()).unwrap_or_default();
     let text =
-        format!("The policy waits for an officer, who telephones: emergency care is restricted. It ranks {priority}.");
+        format!("the policy waits; an officer telephones: emergency care is restricted. Now it ranks {priority}.");
     play.tell(&page, "eligibility.assessment.resolved", text);
     play.tell_decided(&page);
     let offers = play.offered().await?;
@@ -178,10 +178,10 @@ async fn withdrawn(stage: &Stage) -> Result<(), Trouble> {
     let released = |page: &RequestPage| page.engagements.iter().all(|work| work.stage == "released");
     let page = play.until("the team is released", released).await?;
     let after = stage.ledger(&engagement.provider).await?;
-    let text = "The backups are clean, the hospital starts again by itself: its authority withdraws the request.";
+    let text = "The backups are clean and the hospital starts by itself: its authority withdraws.";
     play.tell(&page, "intake.request.withdrawn", text);
     stage.narrator.say(Line::Why(format!(
-        "{} is released at once; its contract had {}, now {}",
+        "{} is released at once: {} before, {} now",
         stage.data.name(&engagement.provider),
         free(&before),
         free(&after)

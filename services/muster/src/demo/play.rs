@@ -12,7 +12,7 @@ use muster_api::{
     registry::v1::Hospital,
     r#type::v1::{Contact, Cut, Engagement, Needs, Offer, Terms},
 };
-use muster_domain::kernel::Role;
+use muster_domain::kernel::{Role, Timestamp};
 use muster_edge::wire;
 
 use super::{
@@ -36,6 +36,8 @@ pub struct Play<'a> {
     pub spoc: Player,
     /// Its id.
     pub request: String,
+    /// What it is called where several are told together.
+    name: Option<&'static str>,
 }
 
 impl<'a> Play<'a> {
@@ -67,12 +69,18 @@ impl<'a> Play<'a> {
             authority: Player::new(Role::Authority, authority.authority),
             spoc: Player::new(Role::Spoc, authority.spoc),
             request,
+            name: None,
         };
         stage.remember(case, &play.request);
         let page = play.until("the request is open", |_| true).await?;
         let name = &play.hospital.name;
         play.tell(&page, "intake.request.opened", format!("{name} asks for help. {}", told.narrative));
         Ok(play)
+    }
+
+    /// The same, told by this name from now on.
+    pub fn named(self, name: &'static str) -> Self {
+        Self { name: Some(name), ..self }
     }
 
     /// Waits until the request's page shows something.
@@ -82,8 +90,13 @@ impl<'a> Play<'a> {
     }
 
     /// Tells what happened, at the moment that the log has for it.
-    pub fn tell(&self, page: &RequestPage, event_type: &str, text: impl Into<String>) {
-        self.stage.narrator.say(Line::Event(when(page, event_type), text.into()));
+    pub fn tell(&self, page: &RequestPage, event_type: &str, text: impl AsRef<str>) {
+        self.tell_at(when(page, event_type), text.as_ref());
+    }
+
+    fn tell_at(&self, at: Timestamp, text: &str) {
+        let text = self.name.map_or_else(|| capital(text), |name| format!("{name}: {text}"));
+        self.stage.narrator.say(Line::Event(at, text));
     }
 
     fn why(&self, reasons: impl IntoIterator<Item = String>) {
@@ -92,7 +105,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    fn name<'b>(&'b self, provider: &'b str) -> &'b str {
+    fn name_of<'b>(&'b self, provider: &'b str) -> &'b str {
         self.stage.data.name(provider)
     }
 
@@ -106,7 +119,7 @@ impl<'a> Play<'a> {
         let due = moment(self.spoc.got("submit the request", submitted)?.answer_due_at);
         let page = self.assessed().await?;
         let text =
-            format!("The national CSIRT endorses, its contact point submits: an answer is due by {}.", clock(due));
+            format!("the national CSIRT endorses, its contact point submits: an answer is due by {}.", clock(due));
         self.tell(&page, "intake.request.submitted", text);
         Ok(page)
     }
@@ -168,22 +181,21 @@ impl<'a> Play<'a> {
     /// Tells the answer, and every cut with its reason.
     pub fn tell_decided(&self, page: &RequestPage) {
         let Some(decision) = &page.decision else { return };
-        let by = match decision.by_policy {
-            Some(version) => format!("Policy {version}"),
-            None => "An officer".to_owned(),
-        };
-        let (name, terms) = (&self.hospital.name, decision.terms.as_ref().map(words::terms).unwrap_or_default());
+        let by = decision.by_policy.map_or_else(|| "an officer".to_owned(), |version| format!("policy {version}"));
+        let terms = decision.terms.as_ref().map(words::terms).unwrap_or_default();
         let text = match decision.outcome.as_str() {
-            "granted" => format!("{by} grants {name} all it asked for: {terms}."),
-            "refused" => format!("{by} refuses: {}", decision.reason),
-            _ => format!("{by} grants {name} a part of it: {terms}."),
+            "granted" => format!("{by} grants all of it: {terms}."),
+            "refused" => format!("{by} refuses: {}.", decision.reason),
+            _ => format!("{by} grants a part of it: {terms}."),
         };
         self.tell(page, "eligibility.assessment.decided", text);
-        self.why(
-            decision.cuts.iter().map(|cut| {
-                format!("fewer {}: {}", cut.what.replace("onsite", "on-site").replace('_', " "), cut.reason)
-            }),
-        );
+        self.why(decision.cuts.iter().map(|cut| {
+            format!(
+                "fewer {}: {}",
+                cut.what.replace("onsite", "on-site").replace("person_", "person-").replace('_', " "),
+                cut.reason
+            )
+        }));
     }
 
     /// Waits for offers that a provider may answer, or for the engagement.
@@ -198,12 +210,12 @@ impl<'a> Play<'a> {
         let Some(first) = offers.first() else { return };
         let (fit, until) = (words::looked_at(first), clock(moment(first.expires_at)));
         let text = match offers {
-            [one] => format!("{fit}. {} is asked, until {until}.", self.name(&one.provider)),
+            [one] => format!("{fit}. {} is asked, until {until}.", self.name_of(&one.provider)),
             more => {
                 format!("{fit}. The best {} are asked at once, until {until}: the first to accept has it.", more.len())
             }
         };
-        self.stage.narrator.say(Line::Event(moment(first.offered_at), text));
+        self.tell_at(moment(first.offered_at), &text);
         self.why(offers.iter().map(|offer| words::chosen(&self.stage.data, offer)));
     }
 
@@ -216,17 +228,17 @@ impl<'a> Play<'a> {
     /// Tells who is asked next, after a few words on why now.
     pub fn tell_next(&self, offers: &[Offer], before: &str) {
         let Some(first) = offers.first() else { return };
-        let names: Vec<_> = offers.iter().map(|offer| self.name(&offer.provider)).collect();
+        let names: Vec<_> = offers.iter().map(|offer| self.name_of(&offer.provider)).collect();
         let are = if names.len() == 1 { "is" } else { "are" };
         let until = clock(moment(first.expires_at));
         let text = format!("{before}{} {are} asked, until {until}.", names.join(" and "));
-        self.stage.narrator.say(Line::Event(moment(first.offered_at), text));
+        self.tell_at(moment(first.offered_at), &text);
         self.why(offers.iter().map(|offer| words::chosen(&self.stage.data, offer)));
     }
 
     /// Tells how the work goes.
     pub fn tell_stage(&self, page: &RequestPage, engagement: &Engagement, how: &str) {
-        self.tell(page, "dispatch.desk.stage-reached", format!("{} {how}.", self.name(&engagement.provider)));
+        self.tell(page, "dispatch.desk.stage-reached", format!("{} {how}.", self.name_of(&engagement.provider)));
     }
 
     /// Tells that the work is done, and what goes back.
@@ -234,7 +246,7 @@ impl<'a> Play<'a> {
         let back = engagement.days_reserved.saturating_sub(days_used);
         let text = format!(
             "{} is done after {days_used} person-days; {back} go back to its contract.",
-            self.name(&engagement.provider)
+            self.name_of(&engagement.provider)
         );
         self.tell(page, "dispatch.desk.completed", text);
     }
@@ -271,14 +283,16 @@ impl<'a> Play<'a> {
 
     /// Whoever is asked first and can still answer says no; gives the page then, and who it was.
     pub async fn somebody_declines(&self, reason: &str, note: &str) -> Result<(RequestPage, String), Trouble> {
+        let mut trouble = self.nobody();
         for _ in 0..ROUNDS_MAX {
             for offer in self.offered().await? {
-                if let Ok(page) = self.decline(&offer, reason, note).await {
-                    return Ok((page, offer.provider));
+                match self.decline(&offer, reason, note).await {
+                    Ok(page) => return Ok((page, offer.provider)),
+                    Err(refused) => trouble = refused,
                 }
             }
         }
-        Err(Trouble::Missing(format!("provider that answered {} in time", self.hospital.name)))
+        Err(trouble)
     }
 
     async fn decline(&self, offer: &Offer, reason: &str, note: &str) -> Result<RequestPage, Trouble> {
@@ -306,33 +320,42 @@ impl<'a> Play<'a> {
             }
         }
         let Some(engagement) = engagement else { return self.somebody_accepts().await };
-        let both = if told.is_empty() { "" } else { "All accept at the same moment and one can win: " };
-        self.tell_accepted(&engagement, both);
-        self.why(told.into_iter().map(|(offer, says)| format!("{} is told: {says}", self.name(&offer.provider))));
+        self.tell_accepted(&engagement, told.len().saturating_add(1));
+        self.why(told.into_iter().map(|(offer, says)| format!("{} is told: {says}", self.name_of(&offer.provider))));
         Ok(engagement)
     }
 
     /// Whoever is asked first and can still answer accepts.
     pub async fn somebody_accepts(&self) -> Result<Engagement, Trouble> {
+        let mut trouble = self.nobody();
         for _ in 0..ROUNDS_MAX {
-            let offers = self.offered().await?;
-            for offer in &offers {
-                if let Ok(engagement) = self.accept(offer).await {
-                    self.tell_accepted(&engagement, "");
-                    return Ok(engagement);
+            for offer in self.offered().await? {
+                match self.accept(&offer).await {
+                    Ok(engagement) => {
+                        self.tell_accepted(&engagement, 1);
+                        return Ok(engagement);
+                    }
+                    // The offer may have ended in this moment: somebody else is asked.
+                    Err(refused) => trouble = refused,
                 }
             }
         }
-        Err(Trouble::Missing(format!("provider that answered {} in time", self.hospital.name)))
+        Err(trouble)
     }
 
-    fn tell_accepted(&self, engagement: &Engagement, before: &str) {
-        let text = format!(
-            "{before}{} accepts and must be on task by {}.",
-            self.name(&engagement.provider),
-            clock(moment(engagement.mobilise_by))
-        );
-        self.stage.narrator.say(Line::Event(moment(engagement.accepted_at), text));
+    fn nobody(&self) -> Trouble {
+        Trouble::Missing(format!("provider that answered {} in time", self.hospital.name))
+    }
+
+    /// Tells who has the work; `among` so many who accepted at the same moment.
+    fn tell_accepted(&self, engagement: &Engagement, among: usize) {
+        let (name, by) = (self.name_of(&engagement.provider), clock(moment(engagement.mobilise_by)));
+        let text = match among {
+            0 | 1 => format!("{name} accepts, to be on task by {by}."),
+            2 => format!("both accept at the same moment: {name} has it, to be on task by {by}."),
+            _ => format!("all accept at the same moment: {name} has it, to be on task by {by}."),
+        };
+        self.tell_at(moment(engagement.accepted_at), &text);
     }
 
     /// The provider reports how the work goes.
@@ -375,6 +398,12 @@ impl<'a> Play<'a> {
         })
         .await
     }
+}
+
+/// A sentence as it begins.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// Where the request stands.

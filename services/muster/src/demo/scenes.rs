@@ -90,8 +90,8 @@ async fn groningen(stage: &Stage) -> Result<(), Trouble> {
     let play = Play::open(stage, "NL-2023-UMCG-DDOS").await?;
     let page = play.endorse_and_submit().await?;
     play.tell_judged(&page);
-    let reason =
-        "A website that is slow harms no patient: not a significant incident (Art 15(1)). The national CSIRT can help.";
+    play.tell_gates(&page);
+    let reason = "a slow website is no significant incident (Art 15(1)); the national CSIRT can help";
     let page = play.decide("refused", None, Vec::new(), reason).await?;
     play.tell_decided(&page);
     play.until("the request is closed", |page| lane(page) == "closed").await.map(drop)
@@ -99,7 +99,8 @@ async fn groningen(stage: &Stage) -> Result<(), Trouble> {
 
 /// Two requests want the only team that can do the work; the more urgent one gets it, the other waits and is served next.
 async fn one_team(stage: &Stage) -> Result<(), Trouble> {
-    let (lower, higher) = try_join!(Play::open(stage, "DE-SYN-LINDENFURT"), Play::open(stage, "AT-SYN-SILBERAU"))?;
+    let opened = try_join!(Play::open(stage, "DE-SYN-LINDENFURT"), Play::open(stage, "AT-SYN-SILBERAU"))?;
+    let (lower, higher) = (opened.0.named("Lindenfurt"), opened.1.named("Silberau"));
     let (page, page_of_higher) = try_join!(lower.endorse_and_submit(), higher.endorse_and_submit())?;
     lower.tell_judged(&page);
     higher.tell_judged(&page_of_higher);
@@ -115,21 +116,21 @@ async fn one_team(stage: &Stage) -> Result<(), Trouble> {
     higher.tell_decided(&page);
     let taken_back = offers.first().map(|offer| offer.offer.clone()).unwrap_or_default();
     let page = lower.until("its offer ends", |page| ended(page, &taken_back)).await?;
-    let text = format!("Silberau needs the one team that can do it: offer {taken_back} to Lindenfurt is taken back.");
+    let text = format!("offer {taken_back} is taken back: Silberau needs the one team that can do it.");
     lower.tell(&page, "dispatch.desk.rescinded", text);
     stage.narrator.say(Line::Why(first_of(stage, &higher, &lower).await?));
     let engagement = higher.somebody_accepts().await?;
     higher.stage(&engagement, "on-task").await?;
     let page = higher.stage(&engagement, "recovering").await?;
-    higher.tell_stage(&page, &engagement, "has the monitors of intensive care back");
+    higher.tell_stage(&page, &engagement, "has the monitors back");
     let page = higher.complete(&engagement, 3).await?;
     higher.tell_completed(&page, &engagement, 3);
 
     let offers = lower.offered().await?;
-    lower.tell_next(&offers, "The team is free, and in the same commit offered to Lindenfurt: ");
+    lower.tell_next(&offers, "the team is free, and in the same commit offered anew: ");
     let engagement = lower.somebody_accepts().await?;
     let page = lower.stage(&engagement, "on-task").await?;
-    lower.tell_stage(&page, &engagement, "is on task in Lindenfurt");
+    lower.tell_stage(&page, &engagement, "is on task");
     Ok(())
 }
 

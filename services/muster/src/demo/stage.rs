@@ -93,9 +93,9 @@ impl Stage {
         self.narrator.say(Line::Said(
             Tone::Plain,
             format!(
-                "The Reserve: {} with {teams} teams and {days} person-days for 27 Member States, {}, {}.",
+                "{}, {teams} teams and {days} person-days for 27 Member States; {} authorities, {}.",
                 count(providers.len(), "provider"),
-                format_args!("{} authorities", self.data.parties.authorities.len()),
+                self.data.parties.authorities.len(),
                 count(self.data.parties.hospitals.len(), "hospital"),
             ),
         ));

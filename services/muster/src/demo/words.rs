@@ -46,17 +46,18 @@ pub fn terms(terms: &Terms) -> String {
 
 /// How a request was judged, in one sentence.
 pub fn judged(page: &RequestPage) -> String {
-    let card = page.card.clone().unwrap_or_default();
+    let priority = page.card.as_ref().map(|card| card.priority.as_str()).unwrap_or_default();
     let of = |verdict: &str| page.gates.iter().filter(|gate| gate.verdict == verdict).count();
     let gates = page.gates.len();
     let passed = match (of("fail"), of("unknown")) {
         (0, 0) => format!("all {gates} gates of the law pass"),
         (0, unknown) => format!("{unknown} of {gates} gates of the law cannot be said yet"),
-        (fail, _) => format!("{fail} of {gates} gates of the law fails"),
+        (1, _) => format!("but 1 of {gates} gates of the law fails"),
+        (fail, _) => format!("but {fail} of {gates} gates of the law fail"),
     };
     let missing = page.bands.iter().any(|band| band.basis == "unknown");
     let missing = if missing { "; what is not known counts as the worst plausible" } else { "" };
-    format!("Judged at once: {passed}. {} ranks {}{missing}.", card.hospital_name, card.priority)
+    format!("judged at once: {priority}, {passed}{missing}.")
 }
 
 /// Which gates failed, and why; what makes it significant if none did.
@@ -86,12 +87,12 @@ pub fn chosen(data: &Data, offer: &Offer) -> String {
     };
     let start = span(Duration::from_secs(u64::from(fit.start_minutes) * 60));
     let languages = match fit.languages_missing {
-        0 => "every language",
-        _ => "not every language",
+        0 => "all languages",
+        _ => "not all languages",
     };
     let references = 100_u32.saturating_sub(fit.health_gap);
     let load = if fit.load_percent > 0 { format!(", {} % busy", fit.load_percent) } else { String::new() };
-    format!("{name}: can start in {start}, speaks {languages}, {references} references in health{load}")
+    format!("{name}: can start in {start}, {languages}, {references} health references{load}")
 }
 
 /// How many were looked at, and how many fit: `2 of 30 providers fit`.
