@@ -246,6 +246,9 @@ impl<'a> Round<'a> {
         let seated = seated.filter_map(|(job, _)| Some(Yields::Job(job, self.key_of(job)?)));
         lower.extend(seated.filter(|yields| yields.harmed() > Some(key)));
         lower.sort_by_key(|yields| Reverse(yields.harmed().map_or((true, key), |key| (false, key))));
+        if lower.is_empty() {
+            return None;
+        }
         let mut trial = self.matching.clone();
         let mut yields = Vec::new();
         for next in lower {
