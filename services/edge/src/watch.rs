@@ -111,6 +111,7 @@ impl<V: Send + Sync, M> Watcher<V, M> {
         let mut steps = self.view.steps();
         let (mut due, mut since, mut began) = (true, None, None);
         loop {
+            let pause = tokio::time::sleep(self.pace);
             let now = self.edge.clock.now();
             // What is told in parts is told as of the first.
             let began_at = *began.get_or_insert(now);
@@ -139,7 +140,7 @@ impl<V: Send + Sync, M> Watcher<V, M> {
                 return self.end(status::refused(&Refusal::from(Undone::Broken(broken)))).await;
             }
             tokio::select! {
-                () = tokio::time::sleep(self.pace) => {}
+                () = pause => {}
                 () = self.messages.closed() => return,
             }
             due = tokio::select! {

@@ -4,12 +4,14 @@
 //! * sled puts large pages into files of their own, which it never syncs. Values are therefore cut into rows so small that no
 //!   page becomes such a file.
 //! * sled panics on some damage instead of saying so; here that is an error like any other.
+//! * sled lets go of its file a moment after it was closed; whoever opens it again at once waits for that.
 
 use std::{
     fs::File,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
+    time::Duration,
 };
 
 /// A leaf of sled 0.34 splits at 17 items, and a page over 128 KiB becomes a file. Rows of this size keep a leaf under 70 KiB.
@@ -17,6 +19,10 @@ const ROW_BYTES_MAX: usize = 4096;
 
 /// sled keeps at most so many bytes of pages in memory.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How often a file that is held is asked for again, and after which pause.
+const TRIES: u32 = 200;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Named values in one directory, held by this process until dropped. No name may be the beginning of another.
 pub(crate) struct Disk {
@@ -43,7 +49,7 @@ impl Disk {
     /// Opens the directory, or makes it.
     pub(crate) fn open(dir: &Path) -> io::Result<Self> {
         let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-        let db = unless_panicked(|| config.open())?;
+        let db = open_when_free(&config)?;
         db.flush()?;
         let file = File::open(dir.join("db"))?;
         file.sync_all()?;
@@ -98,6 +104,18 @@ impl Disk {
 /// Big-endian, so that a value's rows stand in order.
 fn row_key(name: &[u8], part: u16) -> Vec<u8> {
     [name, &part.to_be_bytes()].concat()
+}
+
+fn open_when_free(config: &sled::Config) -> io::Result<sled::Db> {
+    let mut opened = unless_panicked(|| config.open());
+    for _ in 0..TRIES {
+        if !opened.as_ref().is_err_and(|error| error.to_string().contains("could not acquire lock")) {
+            break;
+        }
+        std::thread::sleep(PAUSE);
+        opened = unless_panicked(|| config.open());
+    }
+    opened
 }
 
 fn unless_panicked<T>(work: impl FnOnce() -> sled::Result<T>) -> io::Result<T> {

@@ -1,4 +1,5 @@
 //! Rows of a projection: whole batches, one place, and nothing trusted that is in doubt.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{fs, path::Path};
 

@@ -172,17 +172,22 @@ pub fn rows(monitor: &Monitor, looked: &Progress) -> BTreeMap<String, Vec<u8>> {
     rows
 }
 
-/// Keeps the rows where the view is, from when it has read up to `head`, until the process stops; `told` says where they are.
-/// A disk that fails twice ends it: nothing that anybody reads comes from the rows.
-pub async fn project(
+/// Keeps the rows where the view is, from when it has read up to `head`, until the process stops. A disk that fails twice
+/// ends it: nothing that anybody reads comes from the rows.
+pub async fn project(view: View<Monitor>, table: Table, head: u64, stopping: CancellationToken) {
+    project_and_tell(view, table, head, &watch::Sender::default(), stopping).await;
+}
+
+/// The same; `told` says up to where the rows are.
+pub async fn project_and_tell(
     view: View<Monitor>,
     table: Table,
     head: u64,
-    told: watch::Sender<Option<Position>>,
+    told: &watch::Sender<Option<Position>>,
     stopping: CancellationToken,
 ) {
     tokio::select! {
-        error = keep(view, table, head, &told) => tracing::error!(%error, "the rows on disk are kept no longer"),
+        error = keep(view, table, head, told) => tracing::error!(%error, "the rows on disk are kept no longer"),
         () = stopping.cancelled() => {}
     }
 }

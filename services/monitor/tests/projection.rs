@@ -20,7 +20,7 @@ use muster_journal::{
     table::{Batch, Table},
 };
 use muster_monitor::{
-    projection::{Difference, FORM, Projector, origin, project, rebuild, rows, verify},
+    projection::{Difference, FORM, Projector, origin, project_and_tell, rebuild, rows, verify},
     views::Monitor,
 };
 use prost::Message;
@@ -200,7 +200,8 @@ async fn the_driver_keeps_rows_where_the_view_is() {
     let stopping = CancellationToken::new();
     let table = open(dir.path(), head);
     let (told, mut place) = watch::channel(None);
-    let running = tokio::spawn(project(view, table, head, told, stopping.clone()));
+    let stop = stopping.clone();
+    let running = tokio::spawn(async move { project_and_tell(view, table, head, &told, stop).await });
     place.wait_for(|place| place.is_some_and(|place| place.sequence == head)).await.unwrap();
     stopping.cancel();
     running.await.unwrap();

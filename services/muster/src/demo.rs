@@ -39,8 +39,8 @@ use crate::{
     storage::JournalSpec,
 };
 
-/// When the exercise starts, in its own time: Monday, 2 November 2026, 18:00 UTC.
-const STARTS_AT: Timestamp = Timestamp::from_millis(1_793_642_400_000);
+/// When the exercise starts, in its own time: Monday, 2 November 2026, 20:00 UTC.
+const STARTS_AT: Timestamp = Timestamp::from_millis(1_793_649_600_000);
 
 /// See Muster at work: an exercise with an invented Reserve, played at speed and told; nothing to install
 #[derive(Args, Clone, Debug)]
@@ -80,7 +80,7 @@ pub enum DemoError {
     #[error("the exercise cannot begin: {0}")]
     Begin(#[from] Trouble),
     /// Something ended otherwise than it should.
-    #[error("{} not as it should be; see above", words::count(*.0, "thing is"))]
+    #[error("not everything ended as it should: {} told above", words::count(*.0, "difference"))]
     Differs(usize),
     /// The process ended by itself.
     #[error("{0}")]

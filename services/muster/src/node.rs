@@ -41,7 +41,7 @@ use muster_runtime::{
     lifecycle::{Ended, Fault, Lifecycle},
     server::{HealthReporter, Server, ServingStatus},
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tonic::{server::NamedService, service::Routes};
 
 use crate::storage::{JournalSpec, NatsOptions, Storage, StorageError};
@@ -259,10 +259,7 @@ async fn project(edge: Edge, view: View<Monitor>, dir: PathBuf) {
     let origin = projection::origin(&edge.realm);
     let opened = tokio::task::spawn_blocking(move || Table::open(&dir, &origin, head)).await;
     match opened.map_err(io::Error::other).and_then(|opened| opened.map_err(io::Error::other)) {
-        Ok(table) => {
-            let (told, _) = watch::channel(None);
-            projection::project(view, table, head, told, edge.stopping.clone()).await;
-        }
+        Ok(table) => projection::project(view, table, head, edge.stopping.clone()).await,
         Err(error) => tracing::error!(%error, "the rows on disk are not kept"),
     }
     edge.stopping.cancelled().await;

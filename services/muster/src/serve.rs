@@ -196,9 +196,9 @@ async fn run(plan: Plan, announces: bool) -> Result<(), ServeError> {
     }
     let signals = lifecycle::signals()?;
     let node = Node::start(plan).await?;
-    // The one line on stdout: whoever let the system choose the port reads it here.
-    writeln!(io::stdout(), "http://{}", node.address)?;
     let _signpost = announces.then(|| Signpost::set_up(node.address, &node.edge.realm)).flatten();
+    // The one line on stdout: whoever let the system choose the port reads it here, and finds the context file written.
+    writeln!(io::stdout(), "http://{}", node.address)?;
     let ended = node.run(signals).await;
     let by_itself = ended.by_itself.iter().chain(&ended.failed).map(ToString::to_string);
     let cut_off = ended.cut_off.iter().map(|task| format!("the task '{task}' had to be cut off"));

@@ -6,8 +6,12 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
+use muster_api::monitor::v1::{GetStatusRequest, GetStatusResponse, monitor_service_client::MonitorServiceClient};
 use muster_domain::kernel::RealmId;
+use muster_journal::embedded::OpenError;
 use muster_monitor::projection::{self, Difference, ProjectionError};
+use muster_runtime::lifecycle::Fault;
+use tonic::transport::Endpoint;
 
 use crate::{
     cli::context::{Context, ContextError},
@@ -92,17 +96,9 @@ impl KeptArgs {
 impl DoctorArgs {
     /// Tells what is well and what is not; an error if anything is to be mended.
     pub async fn run(self) -> Result<(), UpkeepError> {
-        let (mut out, mut unwell) = (io::stdout(), 0_usize);
-        match context() {
-            Ok(Some(context)) => writeln!(out, "running   a Muster at {}, realm {}", context.address, context.realm)?,
-            Ok(None) => writeln!(out, "running   none on this machine")?,
-            Err(error) => {
-                unwell += 1;
-                writeln!(out, "running   {error}; remove the file")?;
-            }
-        }
+        let (running, mut unwell) = running().await?;
         let nats = NatsOptions::from(self.kept.nats.clone());
-        let spec = &self.kept.journal;
+        let (spec, mut out) = (&self.kept.journal, io::stdout());
         match self.kept.open(&nats).await {
             Ok(storage) => {
                 writeln!(out, "journal   {spec} can be used, realm {}", self.kept.realm)?;
@@ -118,6 +114,9 @@ impl DoctorArgs {
                     writeln!(out, "accepted  {}: {}; {}", setting.name, setting.says, setting.way_out)?;
                 }
             }
+            Err(StorageError::Embedded(OpenError::Held { dir })) if running => {
+                writeln!(out, "journal   {} is held by the Muster that runs, as it should be", dir.display())?;
+            }
             Err(error) => {
                 unwell += 1;
                 writeln!(out, "journal   {error}")?;
@@ -125,6 +124,43 @@ impl DoctorArgs {
         }
         if unwell == 0 { Ok(()) } else { Err(UpkeepError::Unwell(unwell)) }
     }
+}
+
+/// Tells of the Muster that runs on this machine: whether one answers, and how many things are wrong with it.
+async fn running() -> Result<(bool, usize), io::Error> {
+    let mut out = io::stdout();
+    let context = match context() {
+        Ok(Some(context)) => context,
+        Ok(None) => {
+            writeln!(out, "running   none that a command on this machine would find")?;
+            return Ok((false, 0));
+        }
+        Err(error) => {
+            writeln!(out, "running   {error}; remove that file")?;
+            return Ok((false, 1));
+        }
+    };
+    let address = &context.address;
+    let status = match status_of(address).await {
+        Ok(status) => status,
+        Err(error) => {
+            writeln!(out, "running   nothing answers at {address}, where one should: {error}; start it again")?;
+            return Ok((false, 1));
+        }
+    };
+    writeln!(out, "running   muster {} at {address}, realm {}", status.version, status.realm)?;
+    let troubled: Vec<_> = status.roles.iter().filter(|role| !role.trouble.is_empty()).collect();
+    for role in &troubled {
+        writeln!(out, "trouble   {}: {}", role.role, role.trouble)?;
+    }
+    Ok((true, troubled.len()))
+}
+
+async fn status_of(address: &str) -> Result<GetStatusResponse, Fault> {
+    let channel = Endpoint::from_shared(address.to_owned())?.connect().await?;
+    let mut call = tonic::Request::new(GetStatusRequest {});
+    call.metadata_mut().insert("authorization", "Bearer dev:operator:doctor".parse()?);
+    Ok(MonitorServiceClient::new(channel).get_status(call).await?.into_inner())
 }
 
 fn context() -> Result<Option<Context>, ContextError> {

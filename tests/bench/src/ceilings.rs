@@ -1,7 +1,14 @@
 //! What the machine and its parts can do without Muster.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot measure has failed")]
 
-use std::{pin::Pin, time::Duration};
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use async_nats::jetstream::{
     self, Context,
@@ -28,41 +35,52 @@ use crate::load::{self, Measured};
 /// About what a frame with one small commit takes, in bytes.
 pub const PAYLOAD_BYTES: usize = 512;
 
-/// A stream of its own, as durable as a realm's.
-pub async fn stream(server: &str, name: &str) -> Context {
-    let context = jetstream::new(async_nats::connect(server).await.unwrap());
-    let config = Config {
-        name: name.to_owned(),
-        subjects: vec![format!("{name}.>")],
-        storage: StorageType::File,
-        discard: DiscardPolicy::New,
-        deny_delete: true,
-        deny_purge: true,
-        duplicate_window: Duration::from_secs(120),
-        ..Config::default()
-    };
-    context.create_stream(config).await.unwrap();
-    context
+/// A stream of its own, as durable as a realm's, and nothing between it and whoever publishes.
+#[derive(Clone)]
+pub struct Raw {
+    context: Context,
+    name: String,
+    next: Arc<AtomicU64>,
 }
 
-/// One acknowledged publish to a subject of its own, as an append is sent: with its expectation and its id.
-async fn publish(context: &Context, name: &str, number: u64) {
-    let message = PublishMessage::build()
-        .message_id(Uuid::from_u128(u128::from(number)).to_string())
-        .expected_last_subject_sequence(0)
-        .expected_stream(name)
-        .payload(Bytes::from(vec![7; PAYLOAD_BYTES]));
-    context.send_publish(format!("{name}.s{number}"), message).await.unwrap().await.unwrap();
-}
+impl Raw {
+    /// A new stream with this name on a server.
+    pub async fn new(server: &str, name: &str) -> Self {
+        let context = jetstream::new(async_nats::connect(server).await.unwrap());
+        let config = Config {
+            name: name.to_owned(),
+            subjects: vec![format!("{name}.>")],
+            storage: StorageType::File,
+            discard: DiscardPolicy::New,
+            deny_delete: true,
+            deny_purge: true,
+            duplicate_window: Duration::from_secs(120),
+            ..Config::default()
+        };
+        context.create_stream(config).await.unwrap();
+        Self { context, name: name.to_owned(), next: Arc::default() }
+    }
 
-/// Acknowledged publishes with so many in flight.
-pub async fn raw_publish(server: &str, name: &'static str, in_flight: usize, span: Duration) -> Measured {
-    let context = stream(server, name).await;
-    load::run(in_flight, span, move |number| {
-        let context = context.clone();
-        async move { publish(&context, name, number).await }
-    })
-    .await
+    /// One acknowledged publish to a subject of its own, as an append is sent: with its expectation and its id.
+    pub async fn publish(&self) {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let message = PublishMessage::build()
+            .message_id(Uuid::from_u128(u128::from(number)).to_string())
+            .expected_last_subject_sequence(0)
+            .expected_stream(&self.name)
+            .payload(Bytes::from(vec![7; PAYLOAD_BYTES]));
+        let subject = format!("{}.s{number}", self.name);
+        self.context.send_publish(subject, message).await.unwrap().await.unwrap();
+    }
+
+    /// Acknowledged publishes with so many in flight.
+    pub async fn run(&self, in_flight: usize, span: Duration) -> Measured {
+        load::run(in_flight, span, |_, _| {
+            let raw = self.clone();
+            async move { raw.publish().await }
+        })
+        .await
+    }
 }
 
 /// Reading a whole stream and doing nothing with it: messages and how long it took.
@@ -70,7 +88,7 @@ pub async fn raw_replay(server: &str, name: &str) -> Measured {
     let context = jetstream::new(async_nats::connect(server).await.unwrap());
     let stream = context.get_stream(name).await.unwrap();
     let count = stream.get_info().await.unwrap().state.messages;
-    let config = pull::Config { ack_policy: AckPolicy::None, ..pull::Config::default() };
+    let config = pull::Config { ack_policy: AckPolicy::None, memory_storage: true, ..pull::Config::default() };
     let consumer = stream.create_consumer(config).await.unwrap();
     let (lasted, ()) = load::time(async {
         let mut messages = consumer.stream().max_messages_per_batch(5000).messages().await.unwrap();
@@ -83,16 +101,15 @@ pub async fn raw_replay(server: &str, name: &str) -> Measured {
 }
 
 /// A service that answers at once, or once a publish is acknowledged.
-struct Thin(Option<(Context, &'static str)>);
+struct Thin(Option<Raw>);
 
 #[tonic::async_trait]
 impl Health for Thin {
     type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
 
-    async fn check(&self, call: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
-        if let Some((context, name)) = &self.0 {
-            let number = call.into_inner().service.parse().unwrap();
-            publish(context, name, number).await;
+    async fn check(&self, _: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
+        if let Some(raw) = &self.0 {
+            raw.publish().await;
         }
         Ok(Response::new(HealthCheckResponse { status: 1 }))
     }
@@ -102,33 +119,29 @@ impl Health for Thin {
     }
 }
 
-async fn thin(service: Thin) -> Channel {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(
-        Server::builder().add_service(HealthServer::new(service)).serve_with_incoming(TcpListenerStream::new(listener)),
-    );
-    Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap()
-}
+/// A thin service over gRPC: the least that a command can do.
+#[derive(Clone)]
+pub struct Front(HealthClient<Channel>);
 
-async fn calls(service: Thin, in_flight: usize, span: Duration) -> Measured {
-    let client = HealthClient::new(thin(service).await);
-    load::run(in_flight, span, move |number| {
-        let mut client = client.clone();
-        async move {
-            client.check(HealthCheckRequest { service: number.to_string() }).await.unwrap();
-        }
-    })
-    .await
-}
+impl Front {
+    /// Answers at once, or once one raw publish is acknowledged.
+    pub async fn new(before: Option<Raw>) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = HealthServer::new(Thin(before));
+        tokio::spawn(Server::builder().add_service(service).serve_with_incoming(TcpListenerStream::new(listener)));
+        let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+        Self(HealthClient::new(channel))
+    }
 
-/// Calls that are answered at once.
-pub async fn echo(in_flight: usize, span: Duration) -> Measured {
-    calls(Thin(None), in_flight, span).await
-}
-
-/// Calls that are answered once one raw publish is acknowledged: the least that a durable command can do.
-pub async fn call_and_publish(server: &str, name: &'static str, in_flight: usize, span: Duration) -> Measured {
-    let context = stream(server, name).await;
-    calls(Thin(Some((context, name))), in_flight, span).await
+    /// Calls with so many in flight.
+    pub async fn run(&self, in_flight: usize, span: Duration) -> Measured {
+        load::run(in_flight, span, |_, number| {
+            let mut client = self.0.clone();
+            async move {
+                client.check(HealthCheckRequest { service: number.to_string() }).await.unwrap();
+            }
+        })
+        .await
+    }
 }

@@ -2,4 +2,8 @@
 //! machine, ratios are Muster's.
 
 pub mod ceilings;
+pub mod effort;
+pub mod figures;
 pub mod load;
+pub mod realm;
+pub mod table;

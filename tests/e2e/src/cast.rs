@@ -7,15 +7,19 @@ use muster_api::{
         AcceptOfferRequest, CompleteEngagementRequest, ListOffersRequest, ReportStageRequest,
         dispatch_service_client::DispatchServiceClient,
     },
-    eligibility::v1::{DecideRequest, GetAssessmentRequest, eligibility_service_client::EligibilityServiceClient},
+    eligibility::v1::{
+        ApprovePolicyRequest, DecideRequest, GetAssessmentRequest, GetPolicyRequest, Policy, ProposePolicyRequest,
+        eligibility_service_client::EligibilityServiceClient,
+    },
     intake::v1::{
         EndorseRequestRequest, FileReportRequest, GetRequestRequest, OpenRequestRequest, SubmitRequestRequest,
         SummaryReport, intake_service_client::IntakeServiceClient,
     },
     monitor::v1::monitor_service_client::MonitorServiceClient,
     registry::v1::{
-        Authority, Contract, EnrolProviderRequest, GetRealmRequest, Hospital, Provider, RegisterAuthorityRequest,
-        RegisterHospitalRequest, registry_service_client::RegistryServiceClient,
+        Authority, Contract, CountersignMandateRequest, EnrolProviderRequest, GetRealmRequest, Hospital, Provider,
+        RegisterAuthorityRequest, RegisterHospitalRequest, SignMandateRequest,
+        registry_service_client::RegistryServiceClient,
     },
     r#type::v1::{Entity, Facts, Impact, Needs, Offer, Position},
 };
@@ -101,10 +105,46 @@ impl Cast {
             .await;
         }
         for n in 1..=providers {
-            let message = EnrolProviderRequest { request_id: id(), provider: Some(provider(n, 2, &now)) };
-            surely(async || self.registry.clone().enrol_provider(call(Role::Operator, "ops", message.clone())).await)
+            self.enrol(provider(n, 2, &now)).await;
+        }
+    }
+
+    /// Every hospital's authority and contact point sign a standing mandate for it.
+    pub async fn mandate(&mut self) {
+        let now = self.now().await;
+        let until = Some(Timestamp { seconds: now.seconds + 365 * 24 * 3600, nanos: 0 });
+        for (_, _, c) in COUNTRIES {
+            let (authority, spoc) = (format!("csirt-{c}"), format!("spoc-{c}"));
+            let message = SignMandateRequest { request_id: id(), hospital: format!("h-{c}"), from: Some(now), until };
+            let sign =
+                async || self.registry.clone().sign_mandate(call(Role::Authority, &authority, message.clone())).await;
+            let mandate = surely(sign).await.mandate;
+            let message = CountersignMandateRequest { request_id: id(), mandate };
+            surely(async || self.registry.clone().countersign_mandate(call(Role::Spoc, &spoc, message.clone())).await)
                 .await;
         }
+    }
+
+    /// Two officers put a policy in force that grants by itself whatever passes all gates; offers stand for so long.
+    pub async fn grant_by_policy(&mut self, offers_stand: Duration) {
+        let ask = async || {
+            self.eligibility.clone().get_policy(call(Role::Officer, "duty", GetPolicyRequest::default())).await
+        };
+        let known = surely(ask).await.in_force.expect("a policy is always in force");
+        let stands = prost_types::Duration { seconds: offers_stand.as_secs().cast_signed(), nanos: 0 };
+        let policy = Policy { version: known.version + 1, grants: true, offer_stands: vec![stands; 4], ..known };
+        let message = ProposePolicyRequest { request_id: id(), policy: Some(policy.clone()) };
+        surely(async || self.eligibility.clone().propose_policy(call(Role::Officer, "duty", message.clone())).await)
+            .await;
+        let message = ApprovePolicyRequest { request_id: id(), policy: Some(policy) };
+        surely(async || self.eligibility.clone().approve_policy(call(Role::Officer, "second", message.clone())).await)
+            .await;
+    }
+
+    /// Puts one more provider on record.
+    pub async fn enrol(&mut self, provider: Provider) {
+        let message = EnrolProviderRequest { request_id: id(), provider: Some(provider) };
+        surely(async || self.registry.clone().enrol_provider(call(Role::Operator, "ops", message.clone())).await).await;
     }
 
     /// What the realm's clock shows.

@@ -1,4 +1,4 @@
-//! A realm on a real nats-server, served by real processes: each role in processes of its own.
+//! A realm on a real nats-server, served by real processes.
 
 use std::path::PathBuf;
 
@@ -26,34 +26,36 @@ pub struct Fleet {
 }
 
 struct Member {
-    role: &'static str,
+    roles: Vec<&'static str>,
     process: Process,
 }
 
 impl Fleet {
     /// Starts so many replicas of each role on a new realm, an exercise named `drill`.
     pub fn start(replicas: usize, pace: Pace) -> Self {
-        let nats = NatsServer::start();
+        let groups: Vec<_> = ROLES.iter().flat_map(|role| std::iter::repeat_n([*role], replicas)).collect();
+        let groups: Vec<_> = groups.iter().map(<[_; 1]>::as_slice).collect();
+        Self::start_on(NatsServer::start(), &groups, pace, &["replicas"])
+    }
+
+    /// Starts one process for each group of roles on a server; `accept` names what is unsafe about it.
+    pub fn start_on(nats: NatsServer, groups: &[&[&'static str]], pace: Pace, accept: &[&str]) -> Self {
         let directory = TempDir::new().expect("a directory for the vault's key");
         let key = directory.path().join("vault.key");
         let mut fleet = Self { nats, members: Vec::new(), key, _directory: directory };
-        for role in ROLES {
-            for _ in 0..replicas {
-                let process = Process::start(fleet.arguments(role, pace));
-                fleet.members.push(Member { role, process });
-            }
+        for roles in groups {
+            let process = Process::start(fleet.arguments(roles, pace, accept));
+            fleet.members.push(Member { roles: roles.to_vec(), process });
         }
         fleet
     }
 
-    fn arguments(&self, role: &str, pace: Pace) -> Vec<String> {
+    fn arguments(&self, roles: &[&str], pace: Pace, accept: &[&str]) -> Vec<String> {
         let speed = pace.speed.to_string();
         let key = self.key.display().to_string();
         let (nats, monitor) = (self.nats.url(), self.nats.monitor_url());
-        [
+        let all = [
             "serve",
-            "--role",
-            role,
             "--realm",
             "drill",
             "--exercise-starts-at",
@@ -64,19 +66,31 @@ impl Fleet {
             &nats,
             "--nats-monitor",
             &monitor,
-            "--accept-unsafe-journal",
-            "replicas",
             "--vault-key",
             &key,
             "--accept-development-tokens",
-        ]
-        .map(str::to_owned)
-        .to_vec()
+        ];
+        let roles = roles.iter().flat_map(|role| ["--role", role]);
+        let accept = accept.iter().flat_map(|name| ["--accept-unsafe-journal", name]);
+        all.into_iter().chain(roles).chain(accept).map(str::to_owned).collect()
+    }
+
+    /// Stops every process that does not run this role.
+    pub fn keep(&mut self, role: &str) {
+        self.members.retain(|member| member.roles.contains(&role));
+    }
+
+    /// Asks every process of a role to stop, waits until it has, and starts it again.
+    pub fn restart_role(&mut self, role: &str) {
+        for member in self.members.iter_mut().filter(|member| member.roles.contains(&role)) {
+            member.process.stop();
+            member.process.restart();
+        }
     }
 
     /// Where the replicas of a role answer, in order.
     pub fn addresses(&self, role: &str) -> Vec<String> {
-        let of_role = self.members.iter().filter(|member| member.role == role);
+        let of_role = self.members.iter().filter(|member| member.roles.contains(&role));
         of_role.map(|member| member.process.address().to_owned()).collect()
     }
 
@@ -99,7 +113,7 @@ impl Fleet {
 
     /// Kills one replica of a role without warning and starts it again.
     pub fn crash_role(&mut self, role: &str, replica: usize) {
-        let mut of_role = self.members.iter_mut().filter(|member| member.role == role);
+        let mut of_role = self.members.iter_mut().filter(|member| member.roles.contains(&role));
         if let Some(member) = of_role.nth(replica) {
             member.process.restart();
         }

@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test's harness fails by panicking")]
 
 pub mod cast;
+pub mod chaos;
 pub mod fleet;
 pub mod nats;
 pub mod process;

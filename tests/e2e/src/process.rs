@@ -14,6 +14,7 @@ const READY_PATIENCE: Duration = Duration::from_secs(60);
 /// One process of Muster. Dropping it kills it.
 pub struct Process {
     args: Vec<String>,
+    environment: Vec<(String, String)>,
     child: Option<Child>,
     address: String,
 }
@@ -21,8 +22,17 @@ pub struct Process {
 impl Process {
     /// Starts `muster ARGS` and waits until it says where it answers.
     pub fn start(args: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self::start_with(args, [("MUSTER_CONTEXT", "")])
+    }
+
+    /// The same, with variables in its environment.
+    pub fn start_with(
+        args: impl IntoIterator<Item = impl Into<String>>,
+        environment: impl IntoIterator<Item = (&'static str, impl Into<String>)>,
+    ) -> Self {
         let args = args.into_iter().map(Into::into).collect();
-        let mut process = Self { args, child: None, address: String::new() };
+        let environment = environment.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        let mut process = Self { args, environment, child: None, address: String::new() };
         process.restart();
         process
     }
@@ -46,6 +56,7 @@ impl Process {
         let mut child = Command::new(binary())
             .args(&self.args)
             .env_remove("MUSTER_LOG")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -98,10 +109,13 @@ fn collect(mut stream: impl Read + Send + 'static) -> impl Fn() -> String {
     move || text.lock().map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default()
 }
 
-/// The binary of this checkout, built if it is older than its sources.
+/// The binary: `MUSTER_BINARY`, or that of this checkout, built if it is older than its sources.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
+        if let Some(binary) = std::env::var_os("MUSTER_BINARY") {
+            return PathBuf::from(binary);
+        }
         let build = Command::new(env!("CARGO"))
             .args(["build", "--package", "muster", "--locked", "--quiet"])
             .current_dir("../..")

@@ -213,6 +213,13 @@ impl<'a> Timeline<'a> {
         })
     }
 
+    /// What happened at a moment.
+    pub fn event(&self, moment: Moment) -> Option<&'a DeskEvent> {
+        let (_, commit) = self.steps.get(moment.step)?;
+        let event = commit.events.get(moment.event)?;
+        if let Event::Desk(event) = event { Some(event) } else { None }
+    }
+
     fn take(&mut self, now: Moment, event: &'a DeskEvent) {
         match event {
             DeskEvent::ProviderTaken { provider, suspended } => {

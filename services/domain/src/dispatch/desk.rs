@@ -12,6 +12,7 @@
 
 mod answer;
 mod evolve;
+mod index;
 mod rejection;
 mod settle;
 mod status;
@@ -20,6 +21,7 @@ pub(crate) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use index::Index;
 pub use rejection::Rejection;
 pub use status::{EngagementStage, OfferStatus};
 
@@ -333,8 +335,8 @@ impl Usage {
 /// What was worked out from the state and may be worked out again: no part of it.
 #[derive(Clone, Debug, Default)]
 struct Worked {
-    /// Admissible providers of waiting packages, with their fit but for the load.
-    options: BTreeMap<PackageId, Vec<(ProviderId, ContractId, Fit)>>,
+    /// Admissible providers of open packages, each by its place among all providers, with their fit but for the load.
+    options: BTreeMap<PackageId, Vec<(usize, Fit)>>,
     /// From when on the options must be worked out again.
     until: Option<Timestamp>,
 }
@@ -368,6 +370,7 @@ pub struct Desk {
     pub usage: BTreeMap<(ProviderId, ContractId), Usage>,
     /// How many offers were ever made.
     pub offers_made: u64,
+    index: Index,
     worked: Worked,
 }
 
@@ -384,6 +387,7 @@ impl Default for Desk {
             active: BTreeSet::new(),
             usage: BTreeMap::new(),
             offers_made: 0,
+            index: Index::default(),
             worked: Worked::default(),
         }
     }
@@ -411,14 +415,14 @@ impl Desk {
         let wakes = command == Command::Wake;
         let mut events = self.answer(command, received)?;
         self.take_all(&events)?;
-        if wakes || !events.is_empty() {
+        if wakes || events.iter().any(unsettles) {
             let settled = self.settle(received.at);
             self.take_all(&settled)?;
             events.extend(settled);
-            let finished = self.finished();
-            self.take_all(&finished)?;
-            events.extend(finished);
         }
+        let finished = self.finished(&events);
+        self.take_all(&finished)?;
+        events.extend(finished);
         Ok(events)
     }
 
@@ -426,21 +430,53 @@ impl Desk {
         events.iter().try_for_each(|event| self.evolve(event)).map_err(Rejection::Corrupt)
     }
 
-    /// Requests for which nothing more will happen.
-    fn finished(&self) -> Vec<DeskEvent> {
+    /// Requests for which, after these events, nothing more will happen.
+    fn finished(&self, events: &[DeskEvent]) -> Vec<DeskEvent> {
         let over = |package: &PackageId| match self.assignments.get(package).map(|a| &a.standing) {
             Some(Standing::Waiting { .. } | Standing::Offered(_) | Standing::Engaged(_)) => false,
             Some(Standing::Completed | Standing::GivenUp | Standing::Withdrawn) | None => true,
         };
         let supported = |package: &PackageId| self.assignments.get(package).is_some_and(|a| a.supported);
-        self.requests
-            .iter()
+        let touched: BTreeSet<_> = events.iter().filter_map(|event| self.may_finish(event)).collect();
+        touched
+            .into_iter()
+            .filter_map(|request| self.requests.get_key_value(request))
             .filter(|(_, granted)| !granted.finished && granted.packages.iter().all(over))
             .map(|(request, granted)| DeskEvent::RequestFinished {
                 request: request.clone(),
                 supported: granted.packages.iter().any(supported),
             })
             .collect()
+    }
+
+    /// The request that an event may have brought to its end.
+    fn may_finish<'a>(&'a self, event: &'a DeskEvent) -> Option<&'a RequestId> {
+        let of_package = |package: &PackageId| self.assignments.get(package).map(|assignment| &assignment.request);
+        match event {
+            DeskEvent::GrantTaken { case, .. } => Some(&case.request),
+            DeskEvent::WithdrawalTaken { request } => Some(request),
+            DeskEvent::GivenUp { package, .. } => of_package(package),
+            DeskEvent::Completed { offer, .. } | DeskEvent::Released { offer, .. } => {
+                of_package(&self.offers.get(offer)?.package)
+            }
+            DeskEvent::ProviderTaken { .. }
+            | DeskEvent::RequirementTaken(_)
+            | DeskEvent::PolicyTaken(_)
+            | DeskEvent::PriorityTaken { .. }
+            | DeskEvent::Offered { .. }
+            | DeskEvent::Seen { .. }
+            | DeskEvent::Accepted { .. }
+            | DeskEvent::Declined { .. }
+            | DeskEvent::Expired { .. }
+            | DeskEvent::Rescinded { .. }
+            | DeskEvent::Lost { .. }
+            | DeskEvent::Escalated { .. }
+            | DeskEvent::Reopened { .. }
+            | DeskEvent::StageReached { .. }
+            | DeskEvent::DaysReported { .. }
+            | DeskEvent::Extended { .. }
+            | DeskEvent::RequestFinished { .. } => None,
+        }
     }
 
     /// How many packages one commit offers or escalates at most.
@@ -457,20 +493,9 @@ impl Desk {
 
     /// The next moment at which `Wake` has something to do, after `now`.
     pub fn next_wake(&self, now: Timestamp) -> Option<Timestamp> {
-        let deadlines = self.active().filter_map(|(_, offer)| match &offer.state {
-            OfferState::Pending { expires_at, .. } => Some(*expires_at),
-            OfferState::Engaged(engagement) if engagement.stage == Stage::Mobilising => {
-                Some(engagement.mobilise_by.plus(self.policy.mobilise_grace))
-            }
-            OfferState::Engaged(_)
-            | OfferState::Declined(_)
-            | OfferState::Expired
-            | OfferState::Rescinded(_)
-            | OfferState::Lost
-            | OfferState::Completed { .. }
-            | OfferState::Released { .. } => None,
-        });
-        deadlines.chain(self.terms_change_after(now)).min()
+        let expires = self.index.expiring.first().map(|(at, _)| *at);
+        let mobilised = self.index.mobilising.first().map(|(at, _)| at.plus(self.policy.mobilise_grace));
+        [expires, mobilised, self.terms_change_after(now)].into_iter().flatten().min()
     }
 
     /// The next moment after `now` at which a contract begins or ends or a certificate expires.
@@ -509,6 +534,35 @@ impl Desk {
             | Standing::GivenUp
             | Standing::Withdrawn => Vec::new(),
         })
+    }
+}
+
+/// Whether an event may let a waiting package in or call for another one to be asked: what takes nothing but what was held
+/// already, or only tells how work goes, does neither.
+fn unsettles(event: &DeskEvent) -> bool {
+    match event {
+        DeskEvent::Seen { .. }
+        | DeskEvent::Accepted { .. }
+        | DeskEvent::StageReached { .. }
+        | DeskEvent::DaysReported { .. }
+        | DeskEvent::Extended { .. } => false,
+        DeskEvent::ProviderTaken { .. }
+        | DeskEvent::RequirementTaken(_)
+        | DeskEvent::PolicyTaken(_)
+        | DeskEvent::GrantTaken { .. }
+        | DeskEvent::PriorityTaken { .. }
+        | DeskEvent::WithdrawalTaken { .. }
+        | DeskEvent::Offered { .. }
+        | DeskEvent::Declined { .. }
+        | DeskEvent::Expired { .. }
+        | DeskEvent::Rescinded { .. }
+        | DeskEvent::Lost { .. }
+        | DeskEvent::Escalated { .. }
+        | DeskEvent::Reopened { .. }
+        | DeskEvent::GivenUp { .. }
+        | DeskEvent::Completed { .. }
+        | DeskEvent::Released { .. }
+        | DeskEvent::RequestFinished { .. } => true,
     }
 }
 

@@ -32,6 +32,8 @@ pub enum Failure {
     File(BadFile),
     /// Muster said no, or nobody answered.
     Answer(Box<Status>),
+    /// The same, and what may help besides.
+    Advised(Box<Failure>, &'static str),
     /// There is nobody to ask.
     Unreachable {
         /// Why.
@@ -77,11 +79,17 @@ impl Failure {
         Self::Usage { says: says.into(), way_out: way_out.into() }
     }
 
+    /// The same failure, with another way out.
+    pub fn or_instead(self, advice: &'static str) -> Self {
+        Self::Advised(Box::new(self), advice)
+    }
+
     /// The process's exit code: see [`EXIT_CODES`].
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage { .. } | Self::File(_) => 2,
             Self::Answer(status) => code_of(status),
+            Self::Advised(failure, _) => failure.exit_code(),
             Self::Unreachable { .. } => 4,
             Self::Entries(code) => *code,
             // Whoever reads has seen enough: `muster log | head` is no failure.
@@ -96,6 +104,7 @@ impl Failure {
             Self::Usage { says, way_out } | Self::Unreachable { says, way_out } => format!("{says}\nNext: {way_out}"),
             Self::File(bad) => format!("{bad}\nNext: mend what is named and give the file again; nothing was sent"),
             Self::Answer(status) => told(&explain(status)),
+            Self::Advised(failure, advice) => format!("{}\n  or: {advice}", failure.told()),
             Self::Entries(_) => String::new(),
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => String::new(),
             Self::Output(error) => format!("the output cannot be written: {error}"),

@@ -44,7 +44,12 @@ impl Why {
         };
         let other = session.request(&other, &caller).await?;
         let ask = CompareRequestsRequest { read_at: session.read_at(), first: request, second: other };
-        session.show(&client.compare_requests(ask).await?.into_inner())
+        let mut answer = client.compare_requests(ask).await?.into_inner();
+        if session.is_text() {
+            let numbers = session.numbers(&caller).await?;
+            answer.ahead = numbers.get(&answer.ahead).cloned().unwrap_or(answer.ahead);
+        }
+        session.show(&answer)
     }
 }
 
@@ -80,6 +85,12 @@ impl Queue {
             all = ListAssessmentsResponse { assessments: all.assessments, ..answer };
             if all.next_page_token.is_empty() {
                 break;
+            }
+        }
+        if session.is_text() {
+            let numbers = session.numbers(&caller).await?;
+            for each in &mut all.assessments {
+                each.request = numbers.get(&each.request).cloned().unwrap_or_else(|| each.request.clone());
             }
         }
         session.show_now(&all, &caller).await

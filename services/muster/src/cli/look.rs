@@ -113,18 +113,24 @@ pub fn toned(tone: Tone, text: impl Into<String>) -> Cell {
 pub struct Table {
     look: Look,
     rows: Vec<Vec<Cell>>,
+    least: Vec<usize>,
 }
 
 impl Table {
     /// A table with these headings.
     pub fn new<const N: usize>(look: Look, headings: [&str; N]) -> Self {
         let headings = headings.map(|heading| toned(Tone::Quiet, heading.to_uppercase()));
-        Self { look, rows: vec![headings.into()] }
+        Self { look, rows: vec![headings.into()], least: Vec::new() }
     }
 
     /// A table without headings.
     pub fn bare(look: Look) -> Self {
-        Self { look, rows: Vec::new() }
+        Self { look, rows: Vec::new(), least: Vec::new() }
+    }
+
+    /// One row whose columns are at least so wide: rows that are told one by one stand below one another.
+    pub fn one<const N: usize>(look: Look, cells: [Cell; N], least: [usize; N]) -> Self {
+        Self { look, rows: vec![cells.into()], least: least.into() }
     }
 
     /// One more row.
@@ -135,7 +141,7 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut widths: Vec<usize> = Vec::new();
+        let mut widths = self.least.clone();
         for row in &self.rows {
             for (i, cell) in row.iter().enumerate() {
                 let width = cell.text.chars().count();

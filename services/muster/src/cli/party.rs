@@ -1,10 +1,12 @@
 //! Who acts when nobody is named: what a command is about tells whose turn it is. Only a development Muster has an
 //! auditor on duty who can look it up; elsewhere, whoever acts is named.
 
+use std::collections::BTreeMap;
+
 use muster_api::{
     dispatch::v1::GetOfferRequest,
     intake::v1::{GetRequestRequest, Request},
-    monitor::v1::GetRequestPageRequest,
+    monitor::v1::{BoardFilter, GetBoardRequest, GetRequestPageRequest},
     registry::v1::{Authority, ListAuthoritiesRequest},
 };
 use muster_domain::kernel::{Actor, PrincipalId, Role};
@@ -24,6 +26,8 @@ pub enum Turn {
     Authority,
     /// The single point of contact's.
     Spoc,
+    /// The hospital's, until its authority has made the request and submitted it.
+    Asker,
 }
 
 impl Turn {
@@ -32,6 +36,16 @@ impl Turn {
             Self::Hospital => Role::Hospital,
             Self::Authority => Role::Authority,
             Self::Spoc => Role::Spoc,
+            Self::Asker => Role::Hospital,
+        }
+    }
+
+    /// Whose turn it is on this request.
+    fn on(self, request: &Request) -> Self {
+        match self {
+            Self::Asker if ["opened", "returned", "endorsed"].contains(&request.state.as_str()) => Self::Hospital,
+            Self::Asker => Self::Authority,
+            Self::Hospital | Self::Authority | Self::Spoc => self,
         }
     }
 }
@@ -46,6 +60,22 @@ impl Session {
         let ask = GetRequestPageRequest { read_at: None, request: number };
         let answer = self.monitor(caller).await?.get_request_page(ask).await?.into_inner();
         Ok(answer.page.and_then(|page| page.card).map(|card| card.request).unwrap_or_default())
+    }
+
+    /// The short numbers of the requests that `caller` may see, by id.
+    pub async fn numbers(&self, caller: &Actor) -> Result<BTreeMap<String, String>, Failure> {
+        let mut numbers = BTreeMap::new();
+        let mut client = self.monitor(caller).await?;
+        let filter = Some(BoardFilter { with_closed: true, ..BoardFilter::default() });
+        let mut ask = GetBoardRequest { page_size: 500, filter, ..GetBoardRequest::default() };
+        loop {
+            let answer = client.get_board(ask.clone()).await?.into_inner();
+            numbers.extend(answer.cards.into_iter().map(|card| (card.request, card.number)));
+            if answer.next_page_token.is_empty() {
+                return Ok(numbers);
+            }
+            ask.page_token = answer.next_page_token;
+        }
     }
 
     /// The id of a package, however it was named.
@@ -65,8 +95,9 @@ impl Session {
         let id = self.request(name, &auditor).await?;
         let ask = GetRequestRequest { read_at: None, request: id.clone() };
         let request = self.intake(&auditor).await?.get_request(ask).await?.into_inner().request.unwrap_or_default();
+        let turn = turn.on(&request);
         let (principal, because) = match turn {
-            Turn::Hospital => (request.hospital.clone(), "whose request it is".to_owned()),
+            Turn::Hospital | Turn::Asker => (request.hospital.clone(), "whose request it is".to_owned()),
             Turn::Spoc => self.spoc_of(&request, &auditor).await?,
             Turn::Authority => self.authority_of(&request, &auditor).await?,
         };

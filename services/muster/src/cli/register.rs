@@ -368,8 +368,7 @@ impl Import {
         let known = providers(session, operator, "", "", usize::MAX).await?.providers;
         let mut client = session.registry(operator).await?;
         if !roster.services.is_empty() {
-            let ids: Vec<_> = roster.services.iter().map(|service| service.service.as_str()).collect();
-            let id = ids.join(", ");
+            let id = format!("({})", roster.services.len());
             let ask = ExtendCatalogueRequest { request_id: String::new(), services: roster.services.clone() };
             let done = client.extend_catalogue(ask).await.map(|answer| answer.into_inner().position);
             outcome.took("services", id, done);
@@ -445,7 +444,10 @@ impl Entry {
     fn text(&self) -> String {
         let Self { what, id, done } = self;
         match done {
-            Ok(at) => format!("{what} {id}: on record ({})\n", position(at.as_ref())),
+            Ok(at) => match at.filter(|at| at.sequence > 0) {
+                Some(at) => format!("{what} {id}: on record ({})\n", position(Some(&at))),
+                None => format!("{what} {id}: on record\n"),
+            },
             Err(status) => {
                 let says = told(&explain(status)).replace('\n', "\n  ");
                 format!("{what} {id}: not taken: {says}\n")

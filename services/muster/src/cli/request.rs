@@ -2,15 +2,16 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{ArgAction, Args, Subcommand};
 use muster_api::{
     intake::v1::{
         AmendRequestRequest, EndorseRequestRequest, FileReportRequest, GetRequestRequest, HandleNationallyRequest,
-        OpenRequestRequest, ReturnRequestRequest, SubmitRequestRequest, SummaryReport, WithdrawRequestRequest,
+        ListRequestsRequest, OpenRequestRequest, OpenRequestResponse, ReturnRequestRequest, SubmitRequestRequest,
+        SummaryReport, WithdrawRequestRequest,
     },
     monitor::v1::GetRequestPageRequest,
     registry::v1::{GetRealmRequest, Hospital, RegisterHospitalRequest},
-    r#type::v1::{Contact, Position},
+    r#type::v1::{Contact, Facts, Position},
 };
 use muster_domain::{
     intake::facts::check,
@@ -18,6 +19,8 @@ use muster_domain::{
     registry::{events::Hospital as Record, realm::LIVE},
 };
 use muster_edge::wire;
+use muster_runtime::status::explain;
+use tonic::{Code, Status};
 
 use super::{
     failure::Failure,
@@ -156,7 +159,7 @@ pub struct Report {
     #[command(flatten)]
     one: One,
     /// Whether the aim of the support was reached
-    #[arg(long, value_name = "yes|no", value_parser = yes_no)]
+    #[arg(long, value_name = "yes|no", value_parser = yes_no, action = ArgAction::Set)]
     aim_reached: bool,
     /// Hours until emergency care ran as usual, if known
     #[arg(long, value_name = "HOURS")]
@@ -188,7 +191,14 @@ impl RequestWord {
 
 pub(super) async fn show(session: &Session, request: &RequestName) -> Result<(), Failure> {
     let caller = session.reader()?;
-    session.show(&page(session, request.as_str(), &caller).await?)
+    let mut answer = page(session, request.as_str(), &caller).await?;
+    if let Some(page) = answer.page.as_mut().filter(|page| session.is_text() && !page.linked.is_empty()) {
+        let numbers = session.numbers(&caller).await?;
+        for linked in &mut page.linked {
+            *linked = numbers.get(linked).unwrap_or(linked).clone();
+        }
+    }
+    session.show(&answer)
 }
 
 impl FromFile {
@@ -252,7 +262,13 @@ impl Open {
             facts: Some(wire::facts(&case.facts_at(now))),
             contact: Some(self.from.contact(&case)),
         };
-        let answer = session.intake(&opener).await?.open_request(ask).await?.into_inner();
+        let answer = match session.intake(&opener).await?.open_request(ask.clone()).await {
+            Err(status) if explain(&status).reason == "REQUEST_ID_REUSED" => {
+                again(session, ask, &opener, status).await?
+            }
+            Err(status) => return Err(self.not_opened(status)),
+            Ok(answer) => answer.into_inner(),
+        };
         let number = number(session, &answer.request, answer.position, &opener).await;
         let number = number.as_deref().unwrap_or(&answer.request);
         let says = format!("{number} {}: {}, request {}", answer.state, case.facts.entity.name, answer.request);
@@ -263,6 +279,17 @@ impl Open {
             _ => format!("muster why {number}"),
         });
         Ok(())
+    }
+
+    /// A hospital that is not on record is the likeliest reason why nothing is found.
+    fn not_opened(&self, status: Status) -> Failure {
+        let missing = status.code() == Code::NotFound && !self.register;
+        let failure = Failure::from(status);
+        if missing {
+            failure.or_instead("if the hospital is not on record yet, give the same command with --register")
+        } else {
+            failure
+        }
     }
 
     fn hospital_of(&self, session: &Session, case: &Case) -> Result<HospitalId, Failure> {
@@ -307,6 +334,28 @@ async fn register(session: &Session, record: &Record) -> Result<(), Failure> {
     session.registry(&operator).await?.register_hospital(ask).await?;
     session.say(&format!("hospital {} is on record", record.id));
     Ok(())
+}
+
+/// Opens the same again: a case moves to the realm's now, so the command says another time each time it is given. If
+/// a request of the caller's tells of this incident, it is the one that was opened, at its own time.
+async fn again(
+    session: &Session,
+    ask: OpenRequestRequest,
+    opener: &Actor,
+    refused: Status,
+) -> Result<OpenRequestResponse, Failure> {
+    let mut client = session.intake(opener).await?;
+    let facts = ask.facts.clone().unwrap_or_default();
+    let list = ListRequestsRequest { page_size: 500, ..ListRequestsRequest::default() };
+    let known = client.list_requests(list).await?.into_inner().requests;
+    let before = known.into_iter().filter_map(|request| request.facts).filter(|known| known.incident == facts.incident);
+    for Facts { detected_at, .. } in before {
+        let facts = Some(Facts { detected_at, ..facts.clone() });
+        if let Ok(answer) = client.open_request(OpenRequestRequest { facts, ..ask.clone() }).await {
+            return Ok(answer.into_inner());
+        }
+    }
+    Err(refused.into())
 }
 
 /// A request's short number. It is a convenience: without it the id serves.
@@ -398,7 +447,7 @@ async fn submit(session: &Session, name: &RequestName) -> Result<(), Failure> {
 impl Withdraw {
     async fn tell(self, session: &Session) -> Result<(), Failure> {
         let name = &self.one.request;
-        let (request, caller) = session.party(Turn::Hospital, name).await?;
+        let (request, caller) = session.party(Turn::Asker, name).await?;
         session.confirm(&format!("Withdraw {}? Offers are rescinded and work is released.", name.as_str()))?;
         let ask =
             WithdrawRequestRequest { request_id: session.request_id()?, request: request.clone(), reason: self.reason };

@@ -38,22 +38,16 @@ use super::{
 /// How long to wait for a connection.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long to wait for an answer that is not a stream.
+/// How long to wait for an answer, or for a stream to begin. It is not told to Muster, which would use all of it.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Says who calls, with every call.
 #[derive(Clone, Debug)]
-pub struct Bearer {
-    token: MetadataValue<Ascii>,
-    patience: Option<Duration>,
-}
+pub struct Bearer(MetadataValue<Ascii>);
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut call: Request<()>) -> Result<Request<()>, Status> {
-        call.metadata_mut().insert("authorization", self.token.clone());
-        if let Some(patience) = self.patience {
-            call.set_timeout(patience);
-        }
+        call.metadata_mut().insert("authorization", self.0.clone());
         Ok(call)
     }
 }
@@ -96,7 +90,12 @@ impl Session {
             let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|_| {
                 Failure::usage(format!("'{address}' is no address"), "write --address http://HOST:PORT")
             })?;
-            endpoint.connect_timeout(CONNECT_PATIENCE).connect().await.map_err(|error| unreachable(&error))
+            endpoint
+                .connect_timeout(CONNECT_PATIENCE)
+                .timeout(ANSWER_PATIENCE)
+                .connect()
+                .await
+                .map_err(|error| unreachable(&error))
         };
         self.channel.get_or_try_init(|| connect).await.cloned()
     }
@@ -109,45 +108,35 @@ impl Session {
         })
     }
 
-    async fn line(&self, caller: &Actor, patience: Option<Duration>) -> Result<Line, Failure> {
+    async fn line(&self, caller: &Actor) -> Result<Line, Failure> {
         let token = format!("Bearer dev:{}:{}", caller.role, caller.principal);
         let token = token.parse().map_err(|_| Failure::Fault("a token that is not ASCII".to_owned()))?;
-        Ok(InterceptedService::new(self.channel().await?, Bearer { token, patience }))
+        Ok(InterceptedService::new(self.channel().await?, Bearer(token)))
     }
 
     /// The registry, asked by `caller`.
     pub async fn registry(&self, caller: &Actor) -> Result<RegistryServiceClient<Line>, Failure> {
-        Ok(RegistryServiceClient::new(self.line(caller, Some(ANSWER_PATIENCE)).await?))
+        Ok(RegistryServiceClient::new(self.line(caller).await?))
     }
 
     /// Intake, asked by `caller`.
     pub async fn intake(&self, caller: &Actor) -> Result<IntakeServiceClient<Line>, Failure> {
-        Ok(IntakeServiceClient::new(self.line(caller, Some(ANSWER_PATIENCE)).await?))
+        Ok(IntakeServiceClient::new(self.line(caller).await?))
     }
 
     /// Eligibility, asked by `caller`.
     pub async fn eligibility(&self, caller: &Actor) -> Result<EligibilityServiceClient<Line>, Failure> {
-        Ok(EligibilityServiceClient::new(self.line(caller, Some(ANSWER_PATIENCE)).await?))
+        Ok(EligibilityServiceClient::new(self.line(caller).await?))
     }
 
     /// Dispatch, asked by `caller`.
     pub async fn dispatch(&self, caller: &Actor) -> Result<DispatchServiceClient<Line>, Failure> {
-        Ok(DispatchServiceClient::new(self.line(caller, Some(ANSWER_PATIENCE)).await?))
+        Ok(DispatchServiceClient::new(self.line(caller).await?))
     }
 
     /// The monitor, asked by `caller`.
     pub async fn monitor(&self, caller: &Actor) -> Result<MonitorServiceClient<Line>, Failure> {
-        Ok(MonitorServiceClient::new(self.line(caller, Some(ANSWER_PATIENCE)).await?))
-    }
-
-    /// The monitor's streams, which may last for ever.
-    pub async fn watching(&self, caller: &Actor) -> Result<MonitorServiceClient<Line>, Failure> {
-        Ok(MonitorServiceClient::new(self.line(caller, None).await?))
-    }
-
-    /// Dispatch's streams, which may last for ever.
-    pub async fn watching_offers(&self, caller: &Actor) -> Result<DispatchServiceClient<Line>, Failure> {
-        Ok(DispatchServiceClient::new(self.line(caller, None).await?))
+        Ok(MonitorServiceClient::new(self.line(caller).await?))
     }
 
     /// Who was named with `--as`.
@@ -218,6 +207,11 @@ impl Session {
         self.globals.output == Format::Json
     }
 
+    /// Whether words are asked for, and not ids alone.
+    pub fn is_text(&self) -> bool {
+        !self.is_json() && !self.globals.quiet
+    }
+
     /// Tells an answer that says itself what time it is.
     pub fn show<M: Show + Message + Name>(&self, answer: &M) -> Result<(), Failure> {
         self.show_at(answer, answer.now().unwrap_or_default())
@@ -225,8 +219,7 @@ impl Session {
 
     /// Tells an answer that does not say what time it is.
     pub async fn show_now<M: Show + Message + Name>(&self, answer: &M, caller: &Actor) -> Result<(), Failure> {
-        let needs_time = !self.is_json() && !self.globals.quiet;
-        let now = if needs_time { self.now(caller).await? } else { Timestamp::default() };
+        let now = if self.is_text() { self.now(caller).await? } else { Timestamp::default() };
         self.show_at(answer, now)
     }
 

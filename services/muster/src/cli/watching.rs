@@ -1,6 +1,6 @@
 //! Watching: board, request page, log, figures, live or as of any moment.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use clap::{Args, Subcommand};
 use muster_api::{
@@ -19,6 +19,7 @@ use tonic::{Code, Status, Streaming};
 use super::{
     failure::Failure,
     judge::Why,
+    look::short,
     page_size, request,
     reserve::Capacity,
     session::Session,
@@ -279,25 +280,26 @@ impl WatchWord {
         let caller = session.reader()?;
         match self {
             Self::Board { filter, closed, after } => {
-                let cards = filter.cards(closed);
+                let (cards, mut numbers) = (filter.cards(closed), BTreeMap::new());
                 let open = async |after| {
                     let ask = WatchBoardRequest { after, filter: Some(cards.clone()) };
-                    Ok(session.watching(&caller).await?.watch_board(ask).await?.into_inner())
+                    Ok(session.monitor(&caller).await?.watch_board(ask).await?.into_inner())
                 };
-                watch(session, "board", after, open, board_changes).await
+                watch(session, "board", after, open, |session, message| board_changes(session, message, &mut numbers))
+                    .await
             }
             Self::Request { one, after } => {
                 let name = one.request.as_str();
                 let open = async |after| {
                     let ask = WatchRequestRequest { request: name.to_owned(), after };
-                    Ok(session.watching(&caller).await?.watch_request(ask).await?.into_inner())
+                    Ok(session.monitor(&caller).await?.watch_request(ask).await?.into_inner())
                 };
                 watch(session, &format!("request {name}"), after, open, page_changes).await
             }
             Self::Offers { after } => {
                 let open = async |after| {
                     let ask = WatchOffersRequest { after };
-                    Ok(session.watching_offers(&caller).await?.watch_offers(ask).await?.into_inner())
+                    Ok(session.dispatch(&caller).await?.watch_offers(ask).await?.into_inner())
                 };
                 watch(session, "offers", after, open, offer_changes).await
             }
@@ -317,7 +319,7 @@ async fn watch<M: prost::Message + prost::Name + Default>(
     what: &str,
     after: Option<Place>,
     open: impl AsyncFn(Option<Position>) -> Result<Streaming<M>, Failure>,
-    change: impl Fn(&Session, &M) -> Change,
+    mut change: impl FnMut(&Session, &M) -> Change,
 ) -> Result<(), Failure> {
     let mut after = after.map(|place| place.0);
     let mut tries = 0;
@@ -353,17 +355,25 @@ fn may_mend(failure: &Failure) -> bool {
     match failure {
         Failure::Answer(status) => matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Aborted),
         Failure::Unreachable { .. } => true,
-        Failure::Usage { .. } | Failure::File(_) | Failure::Entries(_) | Failure::Output(_) | Failure::Fault(_) => {
-            false
-        }
+        Failure::Usage { .. }
+        | Failure::File(_)
+        | Failure::Advised(..)
+        | Failure::Entries(_)
+        | Failure::Output(_)
+        | Failure::Fault(_) => false,
     }
 }
 
-fn board_changes(session: &Session, message: &WatchBoardResponse) -> Change {
+/// Cards that changed and cards that went, these by the numbers under which they were shown.
+fn board_changes(session: &Session, message: &WatchBoardResponse, numbers: &mut BTreeMap<String, String>) -> Change {
     let look = session.look(message.now.as_ref().map(moment).unwrap_or_default());
-    let cards = message.cards.iter().map(|card| card_line(look, card));
-    let gone = message.gone.iter().map(|request| format!("request {request} is no longer shown\n"));
-    Change { position: message.position, text: cards.chain(gone).collect() }
+    let mut text: String = message.cards.iter().map(|card| card_line(look, card)).collect();
+    numbers.extend(message.cards.iter().map(|card| (card.request.clone(), card.number.clone())));
+    for request in &message.gone {
+        let number = numbers.get(request).unwrap_or(request);
+        text += &format!("{}  {number}  is no longer shown\n", short(look.now));
+    }
+    Change { position: message.position, text }
 }
 
 fn page_changes(session: &Session, message: &WatchRequestResponse) -> Change {

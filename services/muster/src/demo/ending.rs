@@ -18,7 +18,7 @@ use super::{
     narrator::Line,
     play::{is_pending, state},
     stage::Stage,
-    words::{count, moment, when},
+    words::{moment, when},
 };
 use crate::cli::look::{Cell, Look, Table, Tone, span};
 
@@ -44,7 +44,7 @@ const ENDINGS: [Ending; 8] = [
         state: "engaged",
         ended: &[("accepted", 2), ("released: failed", 1), ("on-task", 1)],
     },
-    Ending { case: "NL-2023-UMCG-DDOS", outcome: "refused", state: "closed", ended: &[] },
+    Ending { case: "NL-2023-UMCG-DDOS", outcome: "refused", state: "refused", ended: &[] },
     Ending {
         case: "IE-SYN-BRANNOC",
         outcome: "granted",
@@ -60,7 +60,7 @@ const ENDINGS: [Ending; 8] = [
     Ending {
         case: "EE-SYN-KADRI",
         outcome: "granted",
-        state: "withdrawn",
+        state: "support-ended",
         ended: &[("accepted", 1), ("released: withdrawn", 1)],
     },
     Ending {
@@ -89,8 +89,8 @@ pub async fn tell(stage: &Stage) -> Result<usize, Trouble> {
     for line in table(stage, &pages) {
         stage.narrator.say(line);
     }
-    for line in totals(&pages, &statistics) {
-        stage.narrator.say(Line::Said(Tone::Plain, line));
+    for (what, told) in totals(&pages, &statistics) {
+        stage.narrator.say(Line::Said(Tone::Plain, format!("{what:<12} {told}")));
     }
 
     let mut wrong = stage.troubles();
@@ -100,8 +100,7 @@ pub async fn tell(stage: &Stage) -> Result<usize, Trouble> {
     if wrong.is_empty() {
         stage.narrator.say(Line::Said(
             Tone::Good,
-            "Everything ended as it should: every answer in time, no offer left open, no team and no day booked twice."
-                .to_owned(),
+            "Everything ended as it should: answered in time, no offer left open, nothing booked twice.".to_owned(),
         ));
     }
     for wrong in &wrong {
@@ -133,26 +132,36 @@ fn table(stage: &Stage, pages: &BTreeMap<&str, RequestPage>) -> Vec<Line> {
     let look = Look { now: Timestamp::default(), colour: false };
     let mut table = Table::new(look, ["", "hospital", "answer", "after", "stands", "provider"]);
     for page in pages {
-        table.row(row(stage, page));
+        let mut providers = page.engagements.iter().rev().map(|work| stage.data.name(&work.provider));
+        table.row(row(page, providers.next().unwrap_or_default()));
+        for provider in providers {
+            let nothing = || Cell::from("");
+            table.row([nothing(), nothing(), nothing(), nothing(), nothing(), provider.into()]);
+        }
     }
     let table = table.to_string();
     let tones = std::iter::once(Tone::Quiet).chain(std::iter::repeat(Tone::Plain));
     table.lines().zip(tones).map(|(line, tone)| Line::Said(tone, line.to_owned())).collect()
 }
 
-fn row(stage: &Stage, page: &RequestPage) -> [Cell; 6] {
+fn row(page: &RequestPage, provider: &str) -> [Cell; 6] {
     let card = page.card.clone().unwrap_or_default();
     let outcome = page.decision.as_ref().map_or("none", |decision| decision.outcome.as_str());
     let answered = page.decision.as_ref().map(|decision| moment(decision.decided_at));
     let after = answered.map(|at| span(at.since(when(page, "intake.request.submitted"))));
-    let providers: Vec<_> = page.engagements.iter().rev().map(|work| stage.data.name(&work.provider)).collect();
+    let withdrawn = page.story.iter().any(|line| line.event_type == "intake.request.withdrawn");
+    let stands = match card.state.as_str() {
+        _ if withdrawn => "withdrawn",
+        "support-ended" => "report due",
+        other => other,
+    };
     [
         card.number.into(),
-        format!("{} {}", card.country, card.hospital_name).into(),
-        outcome.replace('-', " ").into(),
+        card.hospital_name.into(),
+        outcome.replace("-granted", "").into(),
         after.unwrap_or_default().into(),
-        card.state.replace('-', " ").into(),
-        providers.join(", ").into(),
+        stands.into(),
+        provider.into(),
     ]
 }
 
@@ -173,40 +182,36 @@ fn with_reason(end: &str, reason: &str, explained: &str) -> String {
     if end == explained { format!("{end}: {reason}") } else { end.to_owned() }
 }
 
-fn totals(pages: &BTreeMap<&str, RequestPage>, statistics: &Statistics) -> Vec<String> {
+/// What there was, how many, and how they ended.
+fn totals(pages: &BTreeMap<&str, RequestPage>, statistics: &Statistics) -> [(&'static str, String); 4] {
     let ends = ends(pages.values());
     let of = |end: &str| ends.iter().filter(|(name, _)| name.starts_with(end)).map(|(_, count)| count).sum::<usize>();
-    let offers: usize = pages.values().map(|page| page.offers.len()).sum();
     let work = || pages.values().flat_map(|page| &page.engagements);
     let granted: u32 =
         pages.values().filter_map(|page| page.decision.as_ref()?.terms.as_ref()).map(|terms| terms.person_days).sum();
     let used: u32 = work().map(|work: &Engagement| work.days_used).sum();
-    let answered = statistics.answered_in_time;
-    vec![
-        format!(
-            "{}: {} granted, {} partly granted, {} refused; {answered} answered within the 48 hours of the law",
-            count(pages.len(), "request"),
-            statistics.granted,
-            statistics.partly_granted,
-            statistics.refused,
-        ),
-        format!(
-            "{}: {} accepted, {} declined, {} expired, {} lost to a faster one, {} taken back",
-            count(offers, "offer"),
-            of("accepted"),
-            of("declined"),
-            of("expired"),
-            of("lost"),
-            of("rescinded"),
-        ),
-        format!(
-            "{}: {} completed, {} released, {} running",
-            count(work().count(), "engagement"),
-            of("completed"),
-            of("released"),
-            of("mobilising") + of("on-task") + of("recovering"),
-        ),
-        format!("{granted} person-days granted, {used} used so far"),
+    let Statistics { granted: full, partly_granted, refused, answered_in_time, .. } = statistics;
+    let requests = format!(
+        "{}: {full} granted, {partly_granted} partly granted, {refused} refused; {answered_in_time} answered within 48 h",
+        pages.len()
+    );
+    let offers = format!(
+        "{}: {} accepted, {} declined, {} expired, {} lost to a faster one, {} taken back",
+        pages.values().map(|page| page.offers.len()).sum::<usize>(),
+        of("accepted"),
+        of("declined"),
+        of("expired"),
+        of("lost"),
+        of("rescinded"),
+    );
+    let running = ["mobilising", "on-task", "recovering"].map(of).into_iter().sum::<usize>();
+    let engagements =
+        format!("{}: {} completed, {} released, {running} running", work().count(), of("completed"), of("released"));
+    [
+        ("requests", requests),
+        ("offers", offers),
+        ("engagements", engagements),
+        ("person-days", format!("{granted} granted, {used} used so far")),
     ]
 }
 

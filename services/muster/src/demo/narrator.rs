@@ -15,7 +15,7 @@ use tokio::{
 use crate::cli::look::{Look, Tone};
 
 /// The longest line.
-pub const WIDTH: usize = 96;
+pub const WIDTH: usize = 100;
 
 /// Where what happened begins, right of its time.
 const INDENT: usize = 13;

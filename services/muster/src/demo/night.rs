@@ -1,4 +1,4 @@
-//! The night of the story: a policy that two officers put in force answers by itself, until two officers end it.
+//! The part of the story in which a policy that two officers put in force answers by itself.
 
 use std::time::Duration;
 
@@ -14,24 +14,24 @@ use muster_edge::wire::fields::duration;
 use super::{
     cast::{Player, Trouble, fresh},
     narrator::Line,
-    play::{Play, ended, state},
+    play::{Play, ended},
     seed,
     stage::Stage,
     words::{self, when},
 };
 
-/// How long an offer to a P2 stands in the night.
+/// How long an offer for a P2 stands under that policy.
 const OFFER_STANDS: Duration = Duration::from_mins(30);
 
 /// All of it.
 pub async fn story(stage: &Stage) {
-    stage.scene("Night falls: two officers let Muster grant by itself", Box::pin(begin(stage))).await;
+    stage.scene("Two officers let Muster grant by itself", Box::pin(begin(stage))).await;
     stage
         .scene("Ballyquill, Ireland: nobody between the call and the offer (invented)", Box::pin(by_mandate(stage)))
         .await;
     stage.scene("Serra Clara, Portugal: a no, a silence, a yes (invented)", Box::pin(no_silence_yes(stage))).await;
     stage.scene("Kadrimäe, Estonia: a missing fact, and a withdrawal (invented)", Box::pin(withdrawn(stage))).await;
-    stage.scene("Morning: the officers decide again", Box::pin(end(stage))).await;
+    stage.scene("The officers decide again", Box::pin(end(stage))).await;
 }
 
 /// A policy is put in force by two persons, and a hospital gets a standing mandate.
@@ -42,24 +42,24 @@ async fn begin(stage: &Stage) -> Result<(), Trouble> {
     }
     propose(stage, &policy).await?;
     let says = format!(
-        "The first officer proposes policy {}: what passes every gate, with no fact missing, is granted at once.",
+        "One officer proposes policy {}: what passes every gate and lacks no fact is granted at once.",
         policy.version
     );
     stage.tell_now(says).await?;
     let message = ApprovePolicyRequest { request_id: fresh(), policy: Some(policy.clone()) };
     let own = stage.cast.eligibility().approve_policy(stage.officer.call(message)).await;
     if let Err(Trouble::Refused { says, .. }) = stage.officer.got("approve the policy", own) {
-        stage.narrator.say(Line::Why(format!("the same officer tries to approve it and is told: {says}")));
+        stage.narrator.say(Line::Why(format!("the same officer approves it, and is told: {says}")));
     }
     approve(stage, &policy).await?;
-    stage.tell_now(format!("A second officer approves it. Policy {} is in force.", policy.version)).await?;
+    stage.tell_now(format!("Another officer approves it. Policy {} is in force.", policy.version)).await?;
 
     let case = stage.data.case("IE-SYN-BRANNOC").map_err(|bad| Trouble::Missing(bad.to_string()))?;
     let hospital = stage.data.hospital(&case).ok_or_else(|| Trouble::Missing("hospital in Ireland".to_owned()))?;
     let (authority, spoc) = stage.authority(&hospital.member_state)?;
     seed::mandate(&stage.cast, &hospital.hospital, &authority, &spoc, stage.now().await?).await?;
     let says = format!(
-        "Ireland's CSIRT and its single point of contact sign a standing mandate for {}: when it is critical, they agree.",
+        "Ireland's CSIRT and its contact point sign a standing mandate: what is critical at {} goes on at once.",
         hospital.name
     );
     stage.tell_now(says).await
@@ -99,7 +99,7 @@ async fn approve(stage: &Stage, policy: &Policy) -> Result<(), Trouble> {
 async fn by_mandate(stage: &Stage) -> Result<(), Trouble> {
     let play = Play::open(stage, "IE-SYN-BRANNOC").await?;
     let page = play.assessed().await?;
-    let by = "Endorsed and submitted by the standing mandate, in the same breath.";
+    let by = "The standing mandate endorses and submits it at once.";
     play.tell(&page, "intake.request.submitted", by);
     play.tell_judged(&page);
     let page = play.decided().await?;
@@ -132,17 +132,14 @@ async fn no_silence_yes(stage: &Stage) -> Result<(), Trouble> {
     let offers = play.offered().await?;
     play.tell_offered(&offers);
     let (page, by) = play.somebody_declines("no-capacity", "both teams are on the road").await?;
-    let text = format!("{} declines: both teams are on the road. The next one is asked at once.", stage.data.name(&by));
+    let text = format!("{} declines: both teams are on the road.", stage.data.name(&by));
     play.tell(&page, "dispatch.desk.declined", text);
 
     let offers = play.offered().await?;
     play.tell_next(&offers, "");
     if let Some(silent) = offers.first() {
         let page = play.until("an offer expires", |page| ended(page, &silent.offer)).await?;
-        let text = format!(
-            "{} does not answer in time. Nobody has to notice: the next one is asked.",
-            stage.data.name(&silent.provider)
-        );
+        let text = format!("{} does not answer in time, and nobody has to notice.", stage.data.name(&silent.provider));
         play.tell(&page, "dispatch.desk.expired", text);
     }
     let offers = play.offered().await?;
@@ -169,7 +166,8 @@ async fn withdrawn(stage: &Stage) -> Result<(), Trouble> {
     stage.officer.got("establish the fact", resolved)?;
     let page = play.decided().await?;
     let priority = page.card.as_ref().map(|card| card.priority.as_str()).unwrap_or_default();
-    let text = format!("The policy waits. An officer telephones: emergency care is restricted. It ranks {priority}.");
+    let text =
+        format!("the policy waits; an officer telephones: emergency care is restricted. Now it ranks {priority}.");
     play.tell(&page, "eligibility.assessment.resolved", text);
     play.tell_decided(&page);
     let offers = play.offered().await?;
@@ -177,14 +175,13 @@ async fn withdrawn(stage: &Stage) -> Result<(), Trouble> {
     let engagement = play.somebody_accepts().await?;
     let before = stage.ledger(&engagement.provider).await?;
     withdraw(stage, &play.authority, &play.request).await?;
-    let released =
-        |page: &RequestPage| state(page) == "withdrawn" && page.engagements.iter().all(|e| e.stage == "released");
+    let released = |page: &RequestPage| page.engagements.iter().all(|work| work.stage == "released");
     let page = play.until("the team is released", released).await?;
     let after = stage.ledger(&engagement.provider).await?;
-    let text = "The backups are clean and the hospital starts again by itself: its authority withdraws the request.";
+    let text = "The backups are clean and the hospital starts by itself: its authority withdraws.";
     play.tell(&page, "intake.request.withdrawn", text);
     stage.narrator.say(Line::Why(format!(
-        "{} is released at once; its ledger: {}, now {}",
+        "{} is released at once: {} before, {} now",
         stage.data.name(&engagement.provider),
         free(&before),
         free(&after)

@@ -8,11 +8,11 @@ use muster_api::{
     },
     eligibility::v1::DecideRequest,
     intake::v1::{EndorseRequestRequest, OpenRequestRequest, SubmitRequestRequest},
-    monitor::v1::{Card, RequestPage},
+    monitor::v1::RequestPage,
     registry::v1::Hospital,
     r#type::v1::{Contact, Cut, Engagement, Needs, Offer, Terms},
 };
-use muster_domain::kernel::Role;
+use muster_domain::kernel::{Role, Timestamp};
 use muster_edge::wire;
 
 use super::{
@@ -32,11 +32,12 @@ pub struct Play<'a> {
     pub hospital: Hospital,
     /// Its authority.
     pub authority: Player,
-    authority_name: String,
     /// The single point of contact that transmits.
     pub spoc: Player,
     /// Its id.
     pub request: String,
+    /// What it is called where several are told together.
+    name: Option<&'static str>,
 }
 
 impl<'a> Play<'a> {
@@ -66,15 +67,20 @@ impl<'a> Play<'a> {
             stage,
             hospital,
             authority: Player::new(Role::Authority, authority.authority),
-            authority_name: authority.name,
             spoc: Player::new(Role::Spoc, authority.spoc),
             request,
+            name: None,
         };
         stage.remember(case, &play.request);
         let page = play.until("the request is open", |_| true).await?;
         let name = &play.hospital.name;
-        play.tell(&page, "intake.request.opened", format!("{name} opens a request: {}", told.narrative));
+        play.tell(&page, "intake.request.opened", format!("{name} asks for help. {}", told.narrative));
         Ok(play)
+    }
+
+    /// The same, told by this name from now on.
+    pub fn named(self, name: &'static str) -> Self {
+        Self { name: Some(name), ..self }
     }
 
     /// Waits until the request's page shows something.
@@ -84,8 +90,13 @@ impl<'a> Play<'a> {
     }
 
     /// Tells what happened, at the moment that the log has for it.
-    pub fn tell(&self, page: &RequestPage, event_type: &str, text: impl Into<String>) {
-        self.stage.narrator.say(Line::Event(when(page, event_type), text.into()));
+    pub fn tell(&self, page: &RequestPage, event_type: &str, text: impl AsRef<str>) {
+        self.tell_at(when(page, event_type), text.as_ref());
+    }
+
+    fn tell_at(&self, at: Timestamp, text: &str) {
+        let text = self.name.map_or_else(|| capital(text), |name| format!("{name}: {text}"));
+        self.stage.narrator.say(Line::Event(at, text));
     }
 
     fn why(&self, reasons: impl IntoIterator<Item = String>) {
@@ -94,7 +105,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    fn name<'b>(&'b self, provider: &'b str) -> &'b str {
+    fn name_of<'b>(&'b self, provider: &'b str) -> &'b str {
         self.stage.data.name(provider)
     }
 
@@ -107,11 +118,8 @@ impl<'a> Play<'a> {
         let submitted = self.stage.cast.intake().submit_request(self.spoc.call(message)).await;
         let due = moment(self.spoc.got("submit the request", submitted)?.answer_due_at);
         let page = self.assessed().await?;
-        let text = format!(
-            "{} makes it its own; its single point of contact submits it. The answer is due by {}.",
-            self.authority_name,
-            clock(due)
-        );
+        let text =
+            format!("the national CSIRT endorses, its contact point submits: an answer is due by {}.", clock(due));
         self.tell(&page, "intake.request.submitted", text);
         Ok(page)
     }
@@ -133,10 +141,15 @@ impl<'a> Play<'a> {
         self.until("the request is judged", |page| !page.gates.is_empty()).await
     }
 
-    /// Tells how it was judged, and why.
+    /// Tells how it was judged, and what its rank rests on.
     pub fn tell_judged(&self, page: &RequestPage) {
         self.tell(page, "eligibility.assessment.assessed", words::judged(page));
-        self.why(words::reasons(page));
+        self.why(words::rank(page));
+    }
+
+    /// Tells which gates failed, or what makes the incident significant.
+    pub fn tell_gates(&self, page: &RequestPage) {
+        self.why(words::gates(page));
     }
 
     /// An officer answers; waits until the answer stands.
@@ -168,21 +181,21 @@ impl<'a> Play<'a> {
     /// Tells the answer, and every cut with its reason.
     pub fn tell_decided(&self, page: &RequestPage) {
         let Some(decision) = &page.decision else { return };
-        let by = match decision.by_policy {
-            Some(version) => format!("Policy {version}"),
-            None => "An officer".to_owned(),
-        };
+        let by = decision.by_policy.map_or_else(|| "an officer".to_owned(), |version| format!("policy {version}"));
         let terms = decision.terms.as_ref().map(words::terms).unwrap_or_default();
         let text = match decision.outcome.as_str() {
             "granted" => format!("{by} grants all of it: {terms}."),
-            "refused" => format!("{by} refuses."),
+            "refused" => format!("{by} refuses: {}.", decision.reason),
             _ => format!("{by} grants a part of it: {terms}."),
         };
         self.tell(page, "eligibility.assessment.decided", text);
-        self.why(decision.cuts.iter().map(|cut| format!("{} cut: {}", cut.what.replace('_', " "), cut.reason)));
-        if decision.outcome == "refused" {
-            self.why([decision.reason.clone()]);
-        }
+        self.why(decision.cuts.iter().map(|cut| {
+            format!(
+                "fewer {}: {}",
+                cut.what.replace("onsite", "on-site").replace("person_", "person-").replace('_', " "),
+                cut.reason
+            )
+        }));
     }
 
     /// Waits for offers that a provider may answer, or for the engagement.
@@ -192,43 +205,40 @@ impl<'a> Play<'a> {
         Ok(pending(&page).cloned().collect())
     }
 
-    /// Tells who is asked and why, and why others are not.
+    /// Tells who is asked, and why they.
     pub fn tell_offered(&self, offers: &[Offer]) {
         let Some(first) = offers.first() else { return };
-        let until = clock(moment(first.expires_at));
+        let (fit, until) = (words::looked_at(first), clock(moment(first.expires_at)));
         let text = match offers {
-            [one] => format!("{}. {} is asked, until {until}.", words::looked_at(one), self.name(&one.provider)),
-            more => format!(
-                "{}. {} are asked at once, until {until}: the first to accept has the work.",
-                words::looked_at(first),
-                more.len()
-            ),
+            [one] => format!("{fit}. {} is asked, until {until}.", self.name_of(&one.provider)),
+            more => {
+                format!("{fit}. The best {} are asked at once, until {until}: the first to accept has it.", more.len())
+            }
         };
-        self.stage.narrator.say(Line::Event(moment(first.offered_at), text));
+        self.tell_at(moment(first.offered_at), &text);
         self.why(offers.iter().map(|offer| words::chosen(&self.stage.data, offer)));
+    }
+
+    /// Tells why others are not asked.
+    pub fn tell_passed_over(&self, offers: &[Offer]) {
+        let Some(first) = offers.first() else { return };
         self.why(words::passed_over(&self.stage.data, &first.considered, &first.country));
     }
 
     /// Tells who is asked next, after a few words on why now.
     pub fn tell_next(&self, offers: &[Offer], before: &str) {
         let Some(first) = offers.first() else { return };
-        let names: Vec<_> = offers.iter().map(|offer| self.name(&offer.provider)).collect();
+        let names: Vec<_> = offers.iter().map(|offer| self.name_of(&offer.provider)).collect();
         let are = if names.len() == 1 { "is" } else { "are" };
         let until = clock(moment(first.expires_at));
-        let divider = if before.is_empty() { "" } else { " " };
-        let text = format!("{before}{divider}{} {are} asked, until {until}.", names.join(" and "));
-        self.stage.narrator.say(Line::Event(moment(first.offered_at), text));
+        let text = format!("{before}{} {are} asked, until {until}.", names.join(" and "));
+        self.tell_at(moment(first.offered_at), &text);
         self.why(offers.iter().map(|offer| words::chosen(&self.stage.data, offer)));
-        self.why(
-            words::passed_over(&self.stage.data, &first.considered, "")
-                .into_iter()
-                .filter(|why| why.contains("before")),
-        );
     }
 
     /// Tells how the work goes.
     pub fn tell_stage(&self, page: &RequestPage, engagement: &Engagement, how: &str) {
-        self.tell(page, "dispatch.desk.stage-reached", format!("{} {how}.", self.name(&engagement.provider)));
+        self.tell(page, "dispatch.desk.stage-reached", format!("{} {how}.", self.name_of(&engagement.provider)));
     }
 
     /// Tells that the work is done, and what goes back.
@@ -236,7 +246,7 @@ impl<'a> Play<'a> {
         let back = engagement.days_reserved.saturating_sub(days_used);
         let text = format!(
             "{} is done after {days_used} person-days; {back} go back to its contract.",
-            self.name(&engagement.provider)
+            self.name_of(&engagement.provider)
         );
         self.tell(page, "dispatch.desk.completed", text);
     }
@@ -251,7 +261,7 @@ impl<'a> Play<'a> {
         let hidden =
             if seen.hospital.is_empty() && seen.request.is_empty() { "neither hospital nor request" } else { "all" };
         let text = format!(
-            "until it accepts a provider sees: {}, {}, {}, {}; {hidden}",
+            "until it accepts, a provider sees: {}, {}, {}, {}; {hidden}",
             seen.incident_class,
             seen.country,
             seen.languages.join(" "),
@@ -273,14 +283,16 @@ impl<'a> Play<'a> {
 
     /// Whoever is asked first and can still answer says no; gives the page then, and who it was.
     pub async fn somebody_declines(&self, reason: &str, note: &str) -> Result<(RequestPage, String), Trouble> {
+        let mut trouble = self.nobody();
         for _ in 0..ROUNDS_MAX {
             for offer in self.offered().await? {
-                if let Ok(page) = self.decline(&offer, reason, note).await {
-                    return Ok((page, offer.provider));
+                match self.decline(&offer, reason, note).await {
+                    Ok(page) => return Ok((page, offer.provider)),
+                    Err(refused) => trouble = refused,
                 }
             }
         }
-        Err(Trouble::Missing(format!("provider that answered {} in time", self.hospital.name)))
+        Err(trouble)
     }
 
     async fn decline(&self, offer: &Offer, reason: &str, note: &str) -> Result<RequestPage, Trouble> {
@@ -308,34 +320,42 @@ impl<'a> Play<'a> {
             }
         }
         let Some(engagement) = engagement else { return self.somebody_accepts().await };
-        let both = if told.is_empty() { "" } else { "Both accept at the same moment; one can win. " };
-        self.tell_accepted(&engagement, both);
-        self.why(told.into_iter().map(|(offer, says)| format!("{} is told: {says}", self.name(&offer.provider))));
+        self.tell_accepted(&engagement, told.len().saturating_add(1));
+        self.why(told.into_iter().map(|(offer, says)| format!("{} is told: {says}", self.name_of(&offer.provider))));
         Ok(engagement)
     }
 
     /// Whoever is asked first and can still answer accepts.
     pub async fn somebody_accepts(&self) -> Result<Engagement, Trouble> {
+        let mut trouble = self.nobody();
         for _ in 0..ROUNDS_MAX {
-            let offers = self.offered().await?;
-            for offer in &offers {
-                if let Ok(engagement) = self.accept(offer).await {
-                    self.tell_accepted(&engagement, "");
-                    return Ok(engagement);
+            for offer in self.offered().await? {
+                match self.accept(&offer).await {
+                    Ok(engagement) => {
+                        self.tell_accepted(&engagement, 1);
+                        return Ok(engagement);
+                    }
+                    // The offer may have ended in this moment: somebody else is asked.
+                    Err(refused) => trouble = refused,
                 }
             }
         }
-        Err(Trouble::Missing(format!("provider that answered {} in time", self.hospital.name)))
+        Err(trouble)
     }
 
-    fn tell_accepted(&self, engagement: &Engagement, before: &str) {
-        let text = format!(
-            "{before}{} accepts: for {}, on task by {}.",
-            self.name(&engagement.provider),
-            engagement.hospital_name,
-            clock(moment(engagement.mobilise_by))
-        );
-        self.stage.narrator.say(Line::Event(moment(engagement.accepted_at), text));
+    fn nobody(&self) -> Trouble {
+        Trouble::Missing(format!("provider that answered {} in time", self.hospital.name))
+    }
+
+    /// Tells who has the work; `among` so many who accepted at the same moment.
+    fn tell_accepted(&self, engagement: &Engagement, among: usize) {
+        let (name, by) = (self.name_of(&engagement.provider), clock(moment(engagement.mobilise_by)));
+        let text = match among {
+            0 | 1 => format!("{name} accepts, to be on task by {by}."),
+            2 => format!("both accept at the same moment: {name} has it, to be on task by {by}."),
+            _ => format!("all accept at the same moment: {name} has it, to be on task by {by}."),
+        };
+        self.tell_at(moment(engagement.accepted_at), &text);
     }
 
     /// The provider reports how the work goes.
@@ -380,9 +400,20 @@ impl<'a> Play<'a> {
     }
 }
 
+/// A sentence as it begins.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
 /// Where the request stands.
 pub fn state(page: &RequestPage) -> &str {
-    page.card.as_ref().map(|card: &Card| card.state.as_str()).unwrap_or_default()
+    page.card.as_ref().map(|card| card.state.as_str()).unwrap_or_default()
+}
+
+/// Where its card hangs on the board.
+pub fn lane(page: &RequestPage) -> &str {
+    page.card.as_ref().map(|card| card.lane.as_str()).unwrap_or_default()
 }
 
 /// Offers that a provider may answer, those asked first first.

@@ -12,7 +12,7 @@ use super::{
     cast::{Trouble, fresh},
     narrator::Line,
     night,
-    play::{Play, ended, state},
+    play::{Play, ended, lane, state},
     stage::Stage,
 };
 
@@ -47,10 +47,12 @@ async fn rouen(stage: &Stage) -> Result<Work<'_>, Trouble> {
     let play = Play::open(stage, "FR-2019-ROUEN").await?;
     let page = play.endorse_and_submit().await?;
     play.tell_judged(&page);
+    play.tell_gates(&page);
     let page = play.decide("granted", None, Vec::new(), "").await?;
     play.tell_decided(&page);
     let offers = play.offered().await?;
     play.tell_offered(&offers);
+    play.tell_passed_over(&offers);
     if let Some(offer) = offers.first() {
         play.tell_sealed(offer).await?;
     }
@@ -76,6 +78,7 @@ async fn barcelona(stage: &Stage) -> Result<Work<'_>, Trouble> {
     play.tell_decided(&page);
     let offers = play.offered().await?;
     play.tell_offered(&offers);
+    play.tell_passed_over(&offers);
     let engagement = play.somebody_accepts().await?;
     let page = play.stage(&engagement, "on-task").await?;
     play.tell_stage(&page, &engagement, "is on task");
@@ -87,16 +90,17 @@ async fn groningen(stage: &Stage) -> Result<(), Trouble> {
     let play = Play::open(stage, "NL-2023-UMCG-DDOS").await?;
     let page = play.endorse_and_submit().await?;
     play.tell_judged(&page);
-    let reason =
-        "A website that is slow harms no patient: not a significant incident (Art 15(1)). The national CSIRT can help.";
+    play.tell_gates(&page);
+    let reason = "a slow website is no significant incident (Art 15(1)); the national CSIRT can help";
     let page = play.decide("refused", None, Vec::new(), reason).await?;
     play.tell_decided(&page);
-    play.until("the request is closed", |page| state(page) == "closed").await.map(drop)
+    play.until("the request is closed", |page| lane(page) == "closed").await.map(drop)
 }
 
 /// Two requests want the only team that can do the work; the more urgent one gets it, the other waits and is served next.
 async fn one_team(stage: &Stage) -> Result<(), Trouble> {
-    let (lower, higher) = try_join!(Play::open(stage, "DE-SYN-LINDENFURT"), Play::open(stage, "AT-SYN-SILBERAU"))?;
+    let opened = try_join!(Play::open(stage, "DE-SYN-LINDENFURT"), Play::open(stage, "AT-SYN-SILBERAU"))?;
+    let (lower, higher) = (opened.0.named("Lindenfurt"), opened.1.named("Silberau"));
     let (page, page_of_higher) = try_join!(lower.endorse_and_submit(), higher.endorse_and_submit())?;
     lower.tell_judged(&page);
     higher.tell_judged(&page_of_higher);
@@ -105,27 +109,28 @@ async fn one_team(stage: &Stage) -> Result<(), Trouble> {
     lower.tell_decided(&page);
     let offers = lower.offered().await?;
     lower.tell_offered(&offers);
+    lower.tell_passed_over(&offers);
     stage.bookmark().await?;
 
     let page = higher.decide("granted", None, Vec::new(), "").await?;
     higher.tell_decided(&page);
     let taken_back = offers.first().map(|offer| offer.offer.clone()).unwrap_or_default();
     let page = lower.until("its offer ends", |page| ended(page, &taken_back)).await?;
-    let text = format!("The one team that can do it is offered to Silberau instead; {taken_back} is taken back.");
+    let text = format!("offer {taken_back} is taken back: Silberau needs the one team that can do it.");
     lower.tell(&page, "dispatch.desk.rescinded", text);
     stage.narrator.say(Line::Why(first_of(stage, &higher, &lower).await?));
     let engagement = higher.somebody_accepts().await?;
     higher.stage(&engagement, "on-task").await?;
     let page = higher.stage(&engagement, "recovering").await?;
-    higher.tell_stage(&page, &engagement, "has the monitors of intensive care back");
+    higher.tell_stage(&page, &engagement, "has the monitors back");
     let page = higher.complete(&engagement, 3).await?;
     higher.tell_completed(&page, &engagement, 3);
 
     let offers = lower.offered().await?;
-    lower.tell_next(&offers, "The team is free: in the same commit it is offered to Lindenfurt.");
+    lower.tell_next(&offers, "the team is free, and in the same commit offered anew: ");
     let engagement = lower.somebody_accepts().await?;
     let page = lower.stage(&engagement, "on-task").await?;
-    lower.tell_stage(&page, &engagement, "is on task in Lindenfurt");
+    lower.tell_stage(&page, &engagement, "is on task");
     Ok(())
 }
 
@@ -147,7 +152,7 @@ async fn replaced(stage: &Stage, work: &Work<'_>) -> Result<(), Trouble> {
     let name = stage.data.name(&engagement.provider);
     play.tell(&page, "dispatch.desk.released", format!("{name} gives up after 6 person-days: {note}."));
     let offers = play.offered().await?;
-    play.tell_next(&offers, "What is left to do is offered on at once.");
+    play.tell_next(&offers, "What is left to do is offered on at once: ");
     let next = play.race(&offers).await?;
     let page = play.stage(&next, "on-task").await?;
     play.tell_stage(&page, &next, "is on task and takes over");
@@ -169,7 +174,7 @@ async fn done(stage: &Stage, work: &Work<'_>) -> Result<(), Trouble> {
     let filed = stage.cast.intake().file_report(play.authority.call(message)).await;
     play.authority.got("file the report", filed)?;
     let page = play.until("the request is closed", |page| state(page) == "closed").await?;
-    let text = "The authority files the summary report, due in two months (Art 16(9)). The request is closed.";
+    let text = "The authority files its report, which had two months (Art 16(9)). The request is closed.";
     play.tell(&page, "intake.request.summary-report-filed", text);
     Ok(())
 }

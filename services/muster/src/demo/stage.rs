@@ -76,10 +76,11 @@ impl Stage {
 
     fn say_what_this_is(&self, realm: &RealmId) {
         let half_an_hour = 1800_u32.checked_div(self.speed).unwrap_or_default();
-        self.narrator.say(Line::Title(format!("Muster: exercise {realm}, half an hour in {half_an_hour} seconds")));
-        self.narrator.say(Line::Said(Tone::Quiet,
-"Rouen, Barcelona and Groningen were attacked as told here, and never asked the Reserve. Everything else is \
-             invented, every provider above all. Whoever acts does so through the public API, in their own name."
+        self.narrator.say(Line::Title(format!("Muster, exercise {realm}: half an hour passes in {half_an_hour} s")));
+        self.narrator.say(Line::Said(
+            Tone::Quiet,
+            "Rouen, Barcelona and Groningen were attacked as told here, and never asked the Reserve. All else is \
+             invented, every provider above all. Everybody acts through the public API, in their own name."
                 .to_owned(),
         ));
     }
@@ -89,12 +90,15 @@ impl Stage {
         let contracts = || providers.iter().flat_map(|provider| &provider.contracts);
         let teams: u32 = contracts().map(|contract| contract.teams).sum();
         let days: u32 = contracts().map(|contract| contract.person_days).sum();
-        self.narrator.say(Line::Said(Tone::Plain, format!(
-            "The Reserve: {} with {teams} teams and {days} person-days, for 27 Member States. {} and {} are on record.",
-            count(providers.len(), "provider"),
-            format_args!("{} authorities", self.data.parties.authorities.len()),
-            count(self.data.parties.hospitals.len(), "hospital"),
-        )));
+        self.narrator.say(Line::Said(
+            Tone::Plain,
+            format!(
+                "{}, {teams} teams and {days} person-days for 27 Member States; {} authorities, {}.",
+                count(providers.len(), "provider"),
+                self.data.parties.authorities.len(),
+                count(self.data.parties.hospitals.len(), "hospital"),
+            ),
+        ));
     }
 
     /// Plays a scene and tells it to its end; what it could not do is kept for the end.
@@ -102,7 +106,7 @@ impl Stage {
         self.narrator.say(Line::Heading(heading.to_owned()));
         let played = scene.await;
         if let Err(trouble) = &played {
-            self.narrator.say(Line::Said(Tone::Bad, format!("The scene cannot go on: {trouble}.")));
+            self.narrator.say(Line::Said(Tone::Bad, format!("The scene cannot go on: {trouble}")));
             let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
             troubles.push(format!("{heading}: {trouble}"));
         }

@@ -48,34 +48,34 @@ pub fn terms(terms: &Terms) -> String {
 pub fn judged(page: &RequestPage) -> String {
     let priority = page.card.as_ref().map(|card| card.priority.as_str()).unwrap_or_default();
     let of = |verdict: &str| page.gates.iter().filter(|gate| gate.verdict == verdict).count();
-    let missing = page.bands.iter().filter(|band| band.basis == "unknown").count();
     let gates = page.gates.len();
     let passed = match (of("fail"), of("unknown")) {
         (0, 0) => format!("all {gates} gates of the law pass"),
-        (0, unknown) => format!("{} of {gates} cannot be said yet", count(unknown, "gate")),
-        (fail, _) => format!("{} of {gates} fails", count(fail, "gate")),
+        (0, unknown) => format!("{unknown} of {gates} gates of the law cannot be said yet"),
+        (1, _) => format!("but 1 of {gates} gates of the law fails"),
+        (fail, _) => format!("but {fail} of {gates} gates of the law fail"),
     };
-    let unknown = if missing > 0 { "; what is not known counts as the worst plausible" } else { "" };
-    format!("Judged at once: {passed}. It ranks {priority}{unknown}.")
+    let missing = page.bands.iter().any(|band| band.basis == "unknown");
+    let missing = if missing { "; what is not known counts as the worst plausible" } else { "" };
+    format!("judged at once: {priority}, {passed}{missing}.")
 }
 
-/// Why: the failed gates, else what makes it significant; and the band of the first criterion.
-pub fn reasons(page: &RequestPage) -> Vec<String> {
+/// Which gates failed, and why; what makes it significant if none did.
+pub fn gates(page: &RequestPage) -> Vec<String> {
+    let named = |name: &str| name.replace('-', " ");
     let failed: Vec<_> = page.gates.iter().filter(|gate| gate.verdict == "fail").collect();
-    let mut reasons: Vec<String> = failed
-        .iter()
-        .map(|gate| format!("{} ({}): {}", gate.gate.replace('-', " "), gate.article, gate.because))
-        .collect();
-    if failed.is_empty()
-        && let Some(gate) = page.gates.first()
-    {
-        let ground = gate.because.split(';').next().unwrap_or_default();
-        reasons.push(format!("{} ({}): {ground}", gate.gate.replace('-', " "), gate.article));
-        reasons.extend(page.bands.first().map(|band| {
-            format!("scale and severity (Art 16(3)(a)): band {} of 4, rule {}: {}", band.band, band.rule, band.because)
-        }));
+    if failed.is_empty() {
+        let ground = |because: &str| because.split(';').next().unwrap_or_default().to_owned();
+        let first = page.gates.first();
+        return first.map(|gate| format!("{}: {}", named(&gate.gate), ground(&gate.because))).into_iter().collect();
     }
-    reasons
+    failed.iter().map(|gate| format!("{} ({}): {}", named(&gate.gate), gate.article, gate.because)).collect()
+}
+
+/// What its rank rests on first.
+pub fn rank(page: &RequestPage) -> Option<String> {
+    let band = page.bands.first()?;
+    Some(format!("scale and severity: band {} of 4, rule {} (Art 16(3)(a)): {}", band.band, band.rule, band.because))
 }
 
 /// Why a provider is asked.
@@ -86,19 +86,20 @@ pub fn chosen(data: &Data, offer: &Offer) -> String {
         return name.to_owned();
     };
     let start = span(Duration::from_secs(u64::from(fit.start_minutes) * 60));
-    let language = match fit.languages_missing {
-        0 => "speaks every language needed".to_owned(),
-        missing => format!("lacks {} of the languages", missing),
+    let languages = match fit.languages_missing {
+        0 => "all languages",
+        _ => "not all languages",
     };
     let references = 100_u32.saturating_sub(fit.health_gap);
     let load = if fit.load_percent > 0 { format!(", {} % busy", fit.load_percent) } else { String::new() };
-    format!("{name}: starts within {start}, {language}, {references} references in health{load}")
+    format!("{name}: can start in {start}, {languages}, {references} health references{load}")
 }
 
-/// How many were looked at, and how many fit.
+/// How many were looked at, and how many fit: `2 of 30 providers fit`.
 pub fn looked_at(offer: &Offer) -> String {
     let fit = offer.considered.iter().filter(|c| matches!(c.standing, Some(Standing::Fit(_)))).count();
-    format!("{} providers looked at, {fit} fit", offer.considered.len())
+    let fits = if fit == 1 { "fits" } else { "fit" };
+    format!("{fit} of {} providers {fits}", offer.considered.len())
 }
 
 /// Why the others are not asked: those nearest to it each by name, the rest as a number.
@@ -120,7 +121,7 @@ pub fn passed_over(data: &Data, considered: &[Candidate], country: &str) -> Vec<
         .map(|(because, names)| format!("not {}: {because}", names.join(", ")))
         .collect();
     if elsewhere > 0 {
-        lines.push(format!("{elsewhere} others have no contract for {country}"));
+        lines.push(format!("not {elsewhere} others: no contract for {country}"));
     }
     lines
 }
@@ -153,7 +154,7 @@ mod tests {
         let lines = passed_over(&data, &considered, "DE");
         assert_eq!(
             lines,
-            ["not Moss & Meridian Response: it is controlled from CH", "2 others have no contract for DE"]
+            ["not Moss & Meridian Response: it is controlled from CH", "not 2 others: no contract for DE"]
         );
     }
 }

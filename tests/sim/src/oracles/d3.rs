@@ -1,7 +1,7 @@
 //! D3, capacity: no offer, engagement or extension takes from a contract what it does not have: teams, on-site teams,
 //! person-days. A contract cut below its load holds no pending offer; work that runs goes on.
 
-use muster_domain::{dispatch::events::DeskEvent, event::Event, kernel::ProviderId};
+use muster_domain::{dispatch::events::DeskEvent, kernel::ProviderId};
 
 use super::Violation;
 use crate::{
@@ -25,9 +25,16 @@ pub fn check(log: &[Entry]) -> Vec<Violation> {
             contract.map_or_else(Load::default, |contract| Load::from(&contract.capacity))
         };
         let name = format!("contract {contract} of {provider}");
-        for (moment, load) in over.iter().filter(|(moment, _)| takes(&desk, *moment)) {
-            if !load.is_within(limits(*moment)) {
-                tell(*moment, format!("{name} {}", beyond(*load, limits(*moment))));
+        for (moment, load) in over.iter() {
+            let limits = limits(*moment);
+            let within = match desk.event(*moment) {
+                Some(DeskEvent::Offered { .. }) => load.is_within(limits),
+                // It takes days alone: teams that a cut left beyond the contract stay at work.
+                Some(DeskEvent::Extended { .. }) => load.days <= limits.days,
+                Some(_) | None => true,
+            };
+            if !within {
+                tell(*moment, format!("{name} {}", beyond(*load, limits)));
             }
         }
         let theirs: Vec<_> =
@@ -42,13 +49,6 @@ pub fn check(log: &[Entry]) -> Vec<Violation> {
     }
     found.extend(orphans(&desk));
     found
-}
-
-/// Whether the event of a moment takes something from a contract.
-fn takes(desk: &Timeline, moment: Moment) -> bool {
-    let commit = desk.steps.get(moment.step).map(|(_, commit)| *commit);
-    let event = commit.and_then(|commit| commit.events.get(moment.event));
-    matches!(event, Some(Event::Desk(DeskEvent::Offered { .. } | DeskEvent::Extended { .. })))
 }
 
 /// When new terms of a provider had been taken, with all that they ended.

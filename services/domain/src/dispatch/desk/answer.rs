@@ -1,5 +1,7 @@
 //! What each command causes by itself, before settling.
 
+use std::collections::BTreeMap;
+
 use super::{Command, Desk, Engagement, Offer, OfferState, Rejection, Standing};
 use crate::{
     check::Violations,
@@ -192,30 +194,18 @@ impl Desk {
 
     /// What deadlines bring: offers expire, providers that did not start lose the work, terms that ended end offers.
     fn wake(&self, at: Timestamp) -> Vec<DeskEvent> {
-        let due = self.active().filter_map(|(id, offer)| match &offer.state {
-            OfferState::Pending { expires_at, .. } if *expires_at <= at => {
-                Some(DeskEvent::Expired { offer: id.clone() })
-            }
-            OfferState::Engaged(Engagement { stage: Stage::Mobilising, mobilise_by, days_used, .. })
-                if mobilise_by.plus(self.policy.mobilise_grace) <= at =>
-            {
-                Some(DeskEvent::Released {
-                    offer: id.clone(),
-                    reason: ReleaseReason::NotMobilised,
-                    note: format!("it was to be on task by {mobilise_by}"),
-                    days_used: *days_used,
-                })
-            }
-            OfferState::Pending { .. }
-            | OfferState::Engaged(_)
-            | OfferState::Declined(_)
-            | OfferState::Expired
-            | OfferState::Rescinded(_)
-            | OfferState::Lost
-            | OfferState::Completed { .. }
-            | OfferState::Released { .. } => None,
-        });
-        let mut events: Vec<_> = due.collect();
+        let expired = self.index.expiring.iter().take_while(|(ends, _)| *ends <= at);
+        let mut due: BTreeMap<_, _> =
+            expired.map(|(_, offer)| (offer, DeskEvent::Expired { offer: offer.clone() })).collect();
+        let grace = self.policy.mobilise_grace;
+        let missed = self.index.mobilising.iter().take_while(|(by, _)| by.plus(grace) <= at);
+        due.extend(missed.filter_map(|(mobilise_by, offer)| {
+            let OfferState::Engaged(Engagement { days_used, .. }) = self.offers.get(offer)?.state else { return None };
+            let note = format!("it was to be on task by {mobilise_by}");
+            let (reason, offer_id) = (ReleaseReason::NotMobilised, offer.clone());
+            Some((offer, DeskEvent::Released { offer: offer_id, reason, note, days_used }))
+        }));
+        let mut events: Vec<_> = due.into_values().collect();
         let terms = |id: &ProviderId| self.providers.get(id).map(|e| (&e.provider, e.suspended));
         let broken = self.broken_offers(at, terms);
         let broken = broken.map(|offer| taken_back(offer, RescindReason::NotAdmissible));

@@ -32,9 +32,16 @@ impl Desk {
             DeskEvent::PolicyTaken(policy) => {
                 self.policy = policy.clone();
                 self.worked = super::Worked::default();
+                let packages: Vec<_> = self.assignments.keys().cloned().collect();
+                packages.iter().for_each(|package| self.note_standing(package));
             }
             DeskEvent::GrantTaken { case, terms, key, packages } => self.evolve_grant(case, terms, key, packages),
-            DeskEvent::PriorityTaken { key } => self.granted(&key.request)?.key = key.clone(),
+            DeskEvent::PriorityTaken { key } => {
+                let granted = self.granted(&key.request)?;
+                granted.key = key.clone();
+                let packages = granted.packages.clone();
+                packages.iter().for_each(|package| self.note_standing(package));
+            }
             DeskEvent::WithdrawalTaken { request } => self.evolve_withdrawal(request),
             DeskEvent::Offered { .. } => self.evolve_offered(event)?,
             DeskEvent::Accepted { offer, mobilise_by, ends_at } => {
@@ -56,15 +63,19 @@ impl Desk {
                 self.end_pending(offer, OfferState::Lost)?;
             }
             DeskEvent::Escalated { package, .. } => {
-                self.assignment(package)?.standing = Standing::Waiting { escalated: true };
+                self.stand(package, Standing::Waiting { escalated: true })?;
             }
             DeskEvent::Reopened { package, .. } => {
-                let assignment = self.assignment(package)?;
-                assignment.tried.clear();
-                assignment.standing = Standing::Waiting { escalated: false };
+                self.assignment(package)?.tried.clear();
+                self.stand(package, Standing::Waiting { escalated: false })?;
             }
-            DeskEvent::GivenUp { package, .. } => self.assignment(package)?.standing = Standing::GivenUp,
-            DeskEvent::StageReached { offer, stage } => self.engagement(offer)?.stage = *stage,
+            DeskEvent::GivenUp { package, .. } => self.stand(package, Standing::GivenUp)?,
+            DeskEvent::StageReached { offer, stage } => {
+                let engagement = self.engagement(offer)?;
+                engagement.stage = *stage;
+                let mobilise_by = engagement.mobilise_by;
+                self.index.mobilising.remove(&(mobilise_by, offer.clone()));
+            }
             DeskEvent::DaysReported { offer, days_used } => self.use_days(offer, *days_used)?,
             DeskEvent::Extended { offer, ends_at, person_days } => {
                 let engagement = self.engagement(offer)?;
@@ -75,7 +86,7 @@ impl Desk {
             }
             DeskEvent::Completed { offer, days_used } => {
                 let package = self.end_engaged(offer, *days_used, OfferState::Completed { days_used: *days_used })?;
-                self.assignment(&package)?.standing = Standing::Completed;
+                self.stand(&package, Standing::Completed)?;
             }
             DeskEvent::Released { offer, reason, days_used, .. } => self.evolve_released(offer, *reason, *days_used)?,
             DeskEvent::RequestFinished { request, .. } => self.granted(request)?.finished = true,
@@ -102,13 +113,18 @@ impl Desk {
             finished: false,
         };
         self.requests.insert(case.request.clone(), granted);
+        packages.iter().for_each(|package| self.note_standing(&package.id));
     }
 
     fn evolve_withdrawal(&mut self, request: &RequestId) {
         self.withdrawn.insert(request.clone());
-        for assignment in self.assignments.values_mut().filter(|a| a.request == *request) {
-            if matches!(assignment.standing, Standing::Waiting { .. }) {
+        let packages = self.requests.get(request).map(|granted| granted.packages.clone()).unwrap_or_default();
+        for package in &packages {
+            if let Some(assignment) = self.assignments.get_mut(package)
+                && matches!(assignment.standing, Standing::Waiting { .. })
+            {
                 assignment.standing = Standing::Withdrawn;
+                self.note_standing(package);
             }
         }
     }
@@ -133,6 +149,7 @@ impl Desk {
         usage.days_held = usage.days_held.saturating_add(takes.days);
         self.offers.insert(offer.clone(), made);
         self.active.insert(offer.clone());
+        self.index.expiring.insert((*expires_at, offer.clone()));
         self.offers_made = self.offers_made.saturating_add(1);
         match &mut self.assignment(package)?.standing {
             Standing::Offered(offers) => {
@@ -143,6 +160,7 @@ impl Desk {
                 return Err(corrupt(format!("{package} was offered and is not open")));
             }
         }
+        self.note_standing(package);
         Ok(())
     }
 
@@ -151,6 +169,7 @@ impl Desk {
         let engagement =
             Engagement { stage: Stage::Mobilising, mobilise_by, ends_at, days_reserved: days, days_used: 0 };
         self.active.insert(offer.clone());
+        self.index.mobilising.insert((mobilise_by, offer.clone()));
         let accepted = self.offer(offer)?;
         accepted.state = OfferState::Engaged(engagement);
         let (package, takes) = (accepted.package.clone(), accepted.takes);
@@ -158,10 +177,8 @@ impl Desk {
         usage.teams = usage.teams.saturating_add(takes.teams);
         usage.onsite_teams = usage.onsite_teams.saturating_add(takes.onsite);
         usage.days_reserved = usage.days_reserved.saturating_add(days);
-        let assignment = self.assignment(&package)?;
-        assignment.standing = Standing::Engaged(offer.clone());
-        assignment.supported = true;
-        Ok(())
+        self.assignment(&package)?.supported = true;
+        self.stand(&package, Standing::Engaged(offer.clone()))
     }
 
     fn evolve_released(&mut self, offer: &OfferId, reason: ReleaseReason, days_used: u32) -> Result<(), Corrupt> {
@@ -173,12 +190,18 @@ impl Desk {
         // What is left to do is what was not used; a package never shrinks to nothing.
         let left = assignment.package.person_days.saturating_sub(days_used);
         assignment.package.person_days = left.max(assignment.package.person_days.min(1));
-        assignment.standing = match reason {
+        let standing = match reason {
             ReleaseReason::Withdrawn => Standing::Withdrawn,
             ReleaseReason::Failed | ReleaseReason::NotMobilised | ReleaseReason::Officer => {
                 Standing::Waiting { escalated: false }
             }
         };
+        self.stand(&package, standing)
+    }
+
+    fn stand(&mut self, package: &PackageId, standing: Standing) -> Result<(), Corrupt> {
+        self.assignment(package)?.standing = standing;
+        self.note_standing(package);
         Ok(())
     }
 
@@ -211,10 +234,11 @@ impl Desk {
     fn end_pending(&mut self, id: &OfferId, state: OfferState) -> Result<&Offer, Corrupt> {
         let offer = self.offer(id)?;
         let takes = offer.takes;
-        let OfferState::Pending { .. } = std::mem::replace(&mut offer.state, state) else {
+        let OfferState::Pending { expires_at, .. } = std::mem::replace(&mut offer.state, state) else {
             return Err(corrupt(format!("{id} was not pending")));
         };
         self.active.remove(id);
+        self.index.expiring.remove(&(expires_at, id.clone()));
         let usage = self.usage_of(id)?;
         usage.teams = usage.teams.checked_sub(takes.teams).ok_or_else(|| corrupt("teams below zero"))?;
         usage.onsite_teams = usage.onsite_teams.checked_sub(takes.onsite).ok_or_else(|| corrupt("teams below zero"))?;
@@ -240,6 +264,7 @@ impl Desk {
                 *standing = if withdrawn { Standing::Withdrawn } else { Standing::Waiting { escalated: false } };
             }
         }
+        self.note_standing(&package);
         Ok(())
     }
 
@@ -258,7 +283,9 @@ impl Desk {
     /// Ends an engagement: days not used go back, teams are free.
     fn end_engaged(&mut self, id: &OfferId, days_used: u32, state: OfferState) -> Result<PackageId, Corrupt> {
         self.use_days(id, days_used)?;
-        let returned = self.engagement(id)?.days_reserved;
+        let engagement = self.engagement(id)?;
+        let (returned, mobilise_by) = (engagement.days_reserved, engagement.mobilise_by);
+        self.index.mobilising.remove(&(mobilise_by, id.clone()));
         let offer = self.offer(id)?;
         let (takes, package) = (offer.takes, offer.package.clone());
         offer.state = state;

@@ -6,23 +6,29 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use super::{Desk, Offer, OfferState, Standing, asked_in};
+use super::{Desk, Enlisted, Offer, OfferState, Standing, Usage, asked_in};
 use crate::{
     dispatch::{
-        admissibility::{Question, admissible, fit},
+        admissibility::{Question, admissible, contract_at, fit},
         events::{Candidate, DeskEvent, Fit, RescindReason, Rule, Standing as Verdict},
         matching::{Job, Matching, Slots},
     },
     eligibility::events::PriorityKey,
     kernel::{ContractId, OfferId, PackageId, ProviderId, Timestamp},
+    registry::events::Capacity,
 };
 
-/// A provider as settling sees it.
+/// A provider as settling sees it, when the round begins. Its place among all providers names it.
 struct Place<'a> {
-    id: &'a ProviderId,
-    contract: ContractId,
+    enlisted: &'a Enlisted,
+    /// The contract in force.
+    contract: Option<&'a ContractId>,
+    free: Slots,
     load_percent: u32,
 }
+
+/// Admissible providers by place, with their fit but for the load.
+type Options = BTreeMap<PackageId, Vec<(usize, Fit)>>;
 
 /// A pending offer that may have to yield.
 #[derive(Clone)]
@@ -58,13 +64,16 @@ impl<'a> Yields<'a> {
 struct Round<'a> {
     desk: &'a Desk,
     at: Timestamp,
+    options: Options,
     places: Vec<Place<'a>>,
-    index: BTreeMap<&'a ProviderId, usize>,
     matching: Matching,
     /// The package of each job in the matching.
     jobs: Vec<&'a PackageId>,
+    /// How many jobs have a place.
+    served: usize,
     waiting: BTreeSet<(&'a PriorityKey, &'a PackageId)>,
-    yielding: Vec<Yielding<'a>>,
+    /// Pending offers by place; looked for when a package finds no room.
+    yielding: Option<Vec<Vec<Yielding<'a>>>>,
     rescinded: Vec<(&'a OfferId, RescindReason)>,
     escalated: Vec<&'a PackageId>,
     asked_max: usize,
@@ -73,37 +82,20 @@ struct Round<'a> {
 impl Desk {
     /// The events that settle the desk: offers taken back, offers made, packages escalated.
     pub(super) fn settle(&mut self, at: Timestamp) -> Vec<DeskEvent> {
-        self.work_out_options(at);
-        let desk: &Self = self;
-        let mut round = Round::new(desk, at);
-        round.match_waiting();
-        let mut events = round.events();
-        round.widen(&mut events);
-        events
-    }
-
-    /// Works out who may be asked for every package that is still open, unless it is known.
-    fn work_out_options(&mut self, at: Timestamp) {
         if self.worked.until.is_none_or(|until| until <= at) {
             self.worked.options.clear();
             self.worked.until = Some(self.terms_change_after(at).unwrap_or(Timestamp::from_millis(i64::MAX)));
         }
-        let mut options = std::mem::take(&mut self.worked.options);
-        options.retain(|package, _| self.assignments.get(package).is_some_and(|a| is_open(&a.standing)));
-        for (id, assignment) in self.assignments.iter().filter(|(_, a)| is_open(&a.standing)) {
-            if !options.contains_key(id) {
-                let question = self.question(id, at);
-                let admitted = self.providers.values().filter_map(|enlisted| {
-                    let question = question.as_ref()?;
-                    let contract = admissible(&enlisted.provider, enlisted.suspended, question).ok()?;
-                    let fit = fit(&enlisted.provider, contract, question, 0, self.policy.version);
-                    Some((enlisted.provider.id.clone(), contract.id.clone(), fit))
-                });
-                let admitted = admitted.collect();
-                options.insert(assignment.package.id.clone(), admitted);
-            }
+        if self.index.waiting.is_empty() && self.index.narrow.is_empty() {
+            return Vec::new();
         }
-        self.worked.options = options;
+        let options = std::mem::take(&mut self.worked.options);
+        let mut round = Round::new(self, at, options);
+        round.match_waiting();
+        let mut events = round.events();
+        round.widen(&mut events);
+        self.worked.options = round.options;
+        events
     }
 
     fn question<'a>(&'a self, package: &PackageId, at: Timestamp) -> Option<Question<'a>> {
@@ -113,49 +105,51 @@ impl Desk {
     }
 }
 
-fn is_open(standing: &Standing) -> bool {
-    match standing {
-        Standing::Waiting { .. } | Standing::Offered(_) => true,
-        Standing::Engaged(_) | Standing::Completed | Standing::GivenUp | Standing::Withdrawn => false,
-    }
-}
-
 impl<'a> Round<'a> {
-    fn new(desk: &'a Desk, at: Timestamp) -> Self {
-        let mut places = Vec::new();
-        let mut free = Vec::new();
-        for enlisted in desk.providers.values() {
-            let Some((contract, slots)) = desk.free(&enlisted.provider, at) else { continue };
-            let key = (enlisted.provider.id.clone(), contract.clone());
-            let taken = desk.usage.get(&key).map_or(0, |usage| usage.teams);
-            let teams = taken.saturating_add(slots.teams).max(1);
-            let load_percent = taken.saturating_mul(100).checked_div(teams).unwrap_or(0);
-            places.push(Place { id: &enlisted.provider.id, contract, load_percent });
-            free.push(slots);
+    fn new(desk: &'a Desk, at: Timestamp, options: Options) -> Self {
+        let places = places(desk, at);
+        let waiting = desk.index.waiting.iter();
+        let waiting = waiting.filter_map(|id| Some((&desk.requests.get(&desk.assignments.get(id)?.request)?.key, id)));
+        let (waiting, asked_max) = (waiting.collect(), desk.asked_max());
+        let matching = Matching::new(places.iter().map(|place| place.free).collect());
+        let (jobs, served, yielding, rescinded, escalated) = Default::default();
+        Self { desk, at, options, places, matching, jobs, served, waiting, yielding, rescinded, escalated, asked_max }
+    }
+
+    /// Who may be asked for the package, taken capacity and earlier tries aside; worked out once.
+    fn admitted(&mut self, package: &PackageId) -> &[(usize, Fit)] {
+        if !self.options.contains_key(package) {
+            let question = self.desk.question(package, self.at);
+            let admitted = self.desk.providers.values().enumerate().filter_map(|(place, enlisted)| {
+                let question = question.as_ref()?;
+                let contract = admissible(&enlisted.provider, enlisted.suspended, question).ok()?;
+                Some((place, fit(&enlisted.provider, contract, question, 0, self.desk.policy.version)))
+            });
+            self.options.insert(package.clone(), admitted.collect());
         }
-        let index: BTreeMap<_, _> = places.iter().enumerate().map(|(index, place)| (place.id, index)).collect();
-        let waiting = desk.assignments.iter().filter(|(_, a)| matches!(a.standing, Standing::Waiting { .. }));
-        let waiting = waiting.filter_map(|(id, a)| Some((&desk.requests.get(&a.request)?.key, id))).collect();
-        let yielding = yielding(desk, &index);
-        let matching = Matching::new(free);
-        let (jobs, rescinded, escalated) = (Vec::new(), Vec::new(), Vec::new());
-        let asked_max = desk.asked_max();
-        Self { desk, at, places, index, matching, jobs, waiting, yielding, rescinded, escalated, asked_max }
+        self.options.get(package).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Providers that may be asked for the package now: place and fit.
-    fn options(&self, package: &PackageId) -> Vec<(usize, Fit)> {
-        let tried = self.desk.assignments.get(package).map(|a| &a.tried);
-        let known = self.desk.worked.options.get(package).map(Vec::as_slice).unwrap_or_default();
-        known
-            .iter()
-            .filter(|(provider, ..)| tried.is_none_or(|tried| !tried.contains(provider)))
-            .filter_map(|(provider, _, fit)| {
-                let index = *self.index.get(provider)?;
-                let load_percent = self.places.get(index)?.load_percent;
-                Some((index, Fit { load_percent, ..*fit }))
-            })
-            .collect()
+    fn options(&mut self, package: &PackageId) -> Vec<(usize, Fit)> {
+        self.admitted(package);
+        let tried = self.tried(package);
+        let admitted = self.options.get(package).into_iter().flatten();
+        let now = admitted.filter(|(place, _)| !tried.contains(place)).filter_map(|(place, fit)| {
+            let load_percent = self.places.get(*place)?.load_percent;
+            Some((*place, Fit { load_percent, ..*fit }))
+        });
+        now.collect()
+    }
+
+    /// Places that had the package and did not take or finish it.
+    fn tried(&self, package: &PackageId) -> BTreeSet<usize> {
+        let tried = self.desk.assignments.get(package).into_iter().flat_map(|assignment| &assignment.tried);
+        tried.filter_map(|provider| self.place_of(provider)).collect()
+    }
+
+    fn place_of(&self, provider: &ProviderId) -> Option<usize> {
+        self.places.binary_search_by(|place| place.enlisted.provider.id.cmp(provider)).ok()
     }
 
     fn takes(&self, package: &PackageId) -> Slots {
@@ -191,15 +185,16 @@ impl<'a> Round<'a> {
         let options = options.iter().map(|(place, fit)| (*place, fit.cost())).collect();
         let job = self.jobs.len();
         self.jobs.push(package);
-        if !self.matching.add(Job { takes: self.takes(package), options }) {
+        if self.matching.add(Job { takes: self.takes(package), options }) {
+            self.served = self.served.saturating_add(1);
+        } else {
             self.make_way(job);
         }
     }
 
     /// Whether this commit may ask for another package.
     fn has_room(&self) -> bool {
-        let served = self.matching.placed().iter().flatten().count();
-        served.saturating_add(self.escalated.len()) < self.asked_max
+        self.served.saturating_add(self.escalated.len()) < self.asked_max
     }
 
     /// Jobs without a place, highest first.
@@ -219,12 +214,18 @@ impl<'a> Round<'a> {
     /// be it an offer or a place of this round. Whether it got in.
     fn make_way(&mut self, job: usize) -> bool {
         let Some(key) = self.key_of(job) else { return false };
-        let reach = self.matching.reach(job);
-        let plans = reach.into_iter().filter_map(|place| self.plan(job, key, place));
+        let yielding = self.yielding.take().unwrap_or_else(|| self.pending());
+        let seated = self.seated();
+        let reach = self.matching.reach(job).into_iter();
+        let plans = reach.filter_map(|place| {
+            let (offers, seated) = (yielding.get(place)?, seated.get(&place).map(Vec::as_slice).unwrap_or_default());
+            self.plan(job, key, place, offers, seated)
+        });
         let best = plans.min_by_key(|(_, yields)| {
             let highest = yields.iter().filter_map(|y| y.harmed()).min();
             (highest.is_some(), highest.map(Reverse), yields.len())
         });
+        self.yielding = Some(yielding);
         let Some((mut matching, yields)) = best else { return false };
         for yielded in yields {
             match yielded {
@@ -235,16 +236,37 @@ impl<'a> Round<'a> {
             }
         }
         self.matching = matching;
+        self.served = self.matching.placed().iter().flatten().count();
         true
     }
 
+    /// What this round gave to each place.
+    fn seated(&self) -> BTreeMap<usize, Vec<(usize, &'a PriorityKey)>> {
+        let mut seated: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (job, place) in self.matching.placed().iter().enumerate() {
+            if let (Some(place), Some(key)) = (place, self.key_of(job)) {
+                seated.entry(*place).or_default().push((job, key));
+            }
+        }
+        seated
+    }
+
     /// What must end at this place, lowest first, for the job to get in; `None` if even all of it is not enough.
-    fn plan(&self, job: usize, key: &PriorityKey, place: usize) -> Option<(Matching, Vec<Yields<'a>>)> {
-        let offers = self.yielding.iter().filter(|y| y.place == place && (y.extra || y.key > key));
+    fn plan(
+        &self,
+        job: usize,
+        key: &PriorityKey,
+        place: usize,
+        offers: &[Yielding<'a>],
+        seated: &[(usize, &'a PriorityKey)],
+    ) -> Option<(Matching, Vec<Yields<'a>>)> {
+        let offers = offers.iter().filter(|offer| offer.extra || offer.key > key);
         let mut lower: Vec<_> = offers.cloned().map(Yields::Offer).collect();
-        let seated = self.matching.placed().iter().enumerate().filter(|(_, at)| **at == Some(place));
-        let seated = seated.filter_map(|(job, _)| Some(Yields::Job(job, self.key_of(job)?)));
-        lower.extend(seated.filter(|yields| yields.harmed() > Some(key)));
+        let seated = seated.iter().filter(|(_, of)| *of > key);
+        lower.extend(seated.map(|(job, key)| Yields::Job(*job, key)));
+        if lower.is_empty() {
+            return None;
+        }
         lower.sort_by_key(|yields| Reverse(yields.harmed().map_or((true, key), |key| (false, key))));
         if lower.is_empty() {
             return None;
@@ -268,8 +290,15 @@ impl<'a> Round<'a> {
     fn take_back(&mut self, yielded: &Yielding<'a>) {
         let reason = if yielded.extra { RescindReason::WaveExtra } else { RescindReason::HigherPriority };
         self.rescinded.push((yielded.offer, reason));
-        self.yielding.retain(|other| other.offer != yielded.offer);
-        let mut left: Vec<_> = self.yielding.iter_mut().filter(|other| other.package == yielded.package).collect();
+        let places: BTreeSet<_> = self.places_asked(yielded.package).chain([yielded.place]).collect();
+        let Some(yielding) = &mut self.yielding else { return };
+        let mut left = Vec::new();
+        for (place, offers) in yielding.iter_mut().enumerate().filter(|(place, _)| places.contains(place)) {
+            if place == yielded.place {
+                offers.retain(|other| other.offer != yielded.offer);
+            }
+            left.extend(offers.iter_mut().filter(|other| other.package == yielded.package));
+        }
         match left.as_mut_slice() {
             [] => {
                 self.waiting.insert((yielded.key, yielded.package));
@@ -279,20 +308,49 @@ impl<'a> Round<'a> {
         }
     }
 
-    fn events(&self) -> Vec<DeskEvent> {
+    /// Where the package has pending offers that still stand.
+    fn places_asked(&self, package: &PackageId) -> impl Iterator<Item = usize> {
+        let standing = self.desk.pending(package).filter(|id| !self.rescinded.iter().any(|(gone, _)| gone == id));
+        let places = standing.filter_map(|id| self.place_of(&self.desk.offers.get(id)?.provider));
+        places.filter(|place| self.places.get(*place).is_some_and(|place| place.contract.is_some()))
+    }
+
+    /// Pending offers by place, with what each takes and whether its package would keep another. Of several, the oldest is
+    /// kept.
+    fn pending(&self) -> Vec<Vec<Yielding<'a>>> {
+        let is_pending = |offer: &Offer| matches!(offer.state, OfferState::Pending { .. });
+        let mut pending: Vec<_> = self.desk.active().filter(|(_, offer)| is_pending(offer)).collect();
+        pending.sort_by_key(|(id, offer)| (offer.extra, id.as_str().len(), *id));
+        let mut kept = BTreeSet::new();
+        let mut by_place: Vec<Vec<_>> = self.places.iter().map(|_| Vec::new()).collect();
+        for (id, offer) in pending {
+            let Some(assignment) = self.desk.assignments.get(&offer.package) else { continue };
+            let Some(granted) = self.desk.requests.get(&assignment.request) else { continue };
+            let Some(place) = self.place_of(&offer.provider) else { continue };
+            let in_force = self.places.get(place).is_some_and(|place| place.contract.is_some());
+            if let Some(offers) = by_place.get_mut(place).filter(|_| in_force) {
+                let (package, key, takes) = (&offer.package, &granted.key, offer.takes);
+                offers.push(Yielding { offer: id, package, key, place, takes, extra: !kept.insert(&offer.package) });
+            }
+        }
+        by_place
+    }
+
+    fn events(&mut self) -> Vec<DeskEvent> {
         let mut events: Vec<DeskEvent> = Vec::new();
         for (offer, reason) in &self.rescinded {
             events.push(DeskEvent::Rescinded { offer: (*offer).clone(), reason: *reason, note: String::new() });
         }
-        for (package, place) in self.jobs.iter().zip(self.matching.placed()) {
+        let placed: Vec<_> = self.jobs.iter().copied().zip(self.matching.placed().iter().copied()).collect();
+        for (package, place) in placed {
             if let Some(place) = place {
-                let offered = self.offered(package, *place, false, &events);
+                let offered = self.offered(package, place, false, &events);
                 events.extend(offered);
             }
         }
-        for package in &self.escalated {
+        for package in self.escalated.clone() {
             let considered = self.considered(package);
-            events.push(DeskEvent::Escalated { package: (*package).clone(), considered });
+            events.push(DeskEvent::Escalated { package: package.clone(), considered });
         }
         events
     }
@@ -303,8 +361,12 @@ impl<'a> Round<'a> {
         for (package, place) in self.jobs.iter().zip(self.matching.placed()) {
             asked.entry(package).or_default().extend(place);
         }
-        for pending in &self.yielding {
-            asked.entry(pending.package).or_default().insert(pending.place);
+        let fewer = self.rescinded.iter().filter_map(|(offer, _)| Some(&self.desk.offers.get(*offer)?.package));
+        for package in self.desk.index.narrow.iter().chain(fewer) {
+            let mut places = self.places_asked(package).peekable();
+            if places.peek().is_some() {
+                asked.entry(package).or_default().extend(places);
+            }
         }
         let mut ranked: Vec<_> = asked
             .into_iter()
@@ -329,48 +391,46 @@ impl<'a> Round<'a> {
         }
     }
 
-    fn offered(&self, package: &PackageId, place: usize, extra: bool, so_far: &[DeskEvent]) -> Option<DeskEvent> {
-        let Place { id: provider, contract, .. } = self.places.get(place)?;
+    fn offered(&mut self, package: &PackageId, place: usize, extra: bool, so_far: &[DeskEvent]) -> Option<DeskEvent> {
+        let considered = self.considered(package);
+        let Place { enlisted, contract, .. } = self.places.get(place)?;
         let granted = self.desk.requests.get(&self.desk.assignments.get(package)?.request)?;
         let stands = self.desk.policy.offer_stands_for(granted.key.priority());
         let number = self.desk.offers_made.saturating_add(u64::try_from(offers_in(so_far)).ok()?).saturating_add(1);
         Some(DeskEvent::Offered {
             offer: OfferId::parse(&format!("o-{number}")).ok()?,
             package: package.clone(),
-            provider: (*provider).clone(),
-            contract: contract.clone(),
+            provider: enlisted.provider.id.clone(),
+            contract: (*contract)?.clone(),
             expires_at: self.at.plus(stands),
             extra,
-            considered: self.considered(package),
+            considered,
         })
     }
 
     /// Everybody in the Reserve and how each stood when this round began: who fits, best first, then who was dropped.
-    fn considered(&self, package: &PackageId) -> Vec<Candidate> {
-        let takes = self.takes(package);
+    fn considered(&mut self, package: &PackageId) -> Vec<Candidate> {
+        self.admitted(package);
+        let (takes, tried) = (self.takes(package), self.tried(package));
         let Some(question) = self.desk.question(package, self.at) else { return Vec::new() };
-        let tried = self.desk.assignments.get(package).map(|a| &a.tried);
-        let mut candidates: Vec<_> = self
-            .desk
-            .providers
-            .values()
-            .map(|enlisted| {
-                let provider = &enlisted.provider;
-                let place = self.index.get(&provider.id).copied();
-                let load = place.and_then(|index| self.places.get(index)).map_or(0, |place| place.load_percent);
-                let free = self.desk.free(provider, self.at).is_some_and(|(_, free)| free.holds(&takes));
-                let standing = match admissible(provider, enlisted.suspended, &question) {
-                    Err(rule) => Verdict::Dropped(rule),
-                    Ok(_) if tried.is_some_and(|tried| tried.contains(&provider.id)) => {
-                        Verdict::Dropped(Rule::NotTried)
-                    }
-                    Ok(_) if !free => Verdict::Dropped(Rule::FreeCapacity),
-                    Ok(contract) => Verdict::Fits(fit(provider, contract, &question, load, self.desk.policy.version)),
-                };
-                Candidate { provider: provider.id.clone(), standing }
-            })
-            .collect();
-        candidates.sort_by_key(|candidate| match &candidate.standing {
+        let mut admitted = self.options.get(package).into_iter().flatten().peekable();
+        let mut candidates: Vec<_> = Vec::with_capacity(self.places.len());
+        for (index, place) in self.places.iter().enumerate() {
+            let provider = &place.enlisted.provider;
+            let fits = match admitted.next_if(|(admitted, _)| *admitted == index) {
+                Some((_, fit)) => Ok(*fit),
+                None => admissible(provider, place.enlisted.suspended, &question)
+                    .map(|contract| fit(provider, contract, &question, 0, self.desk.policy.version)),
+            };
+            let standing = match fits {
+                Err(rule) => Verdict::Dropped(rule),
+                Ok(_) if tried.contains(&index) => Verdict::Dropped(Rule::NotTried),
+                Ok(_) if !place.free.holds(&takes) => Verdict::Dropped(Rule::FreeCapacity),
+                Ok(fit) => Verdict::Fits(Fit { load_percent: place.load_percent, ..fit }),
+            };
+            candidates.push(Candidate { provider: provider.id.clone(), standing });
+        }
+        candidates.sort_by_cached_key(|candidate| match &candidate.standing {
             Verdict::Fits(fit) => (0, fit.cost()),
             Verdict::Dropped(rule) => (1, u128::from(*rule as u8)),
         });
@@ -382,24 +442,27 @@ fn offers_in(events: &[DeskEvent]) -> usize {
     events.iter().filter(|event| matches!(event, DeskEvent::Offered { .. })).count()
 }
 
-/// Pending offers, with what each takes and whether its package would keep another. Of several, the oldest is kept.
-fn yielding<'a>(desk: &'a Desk, index: &BTreeMap<&'a ProviderId, usize>) -> Vec<Yielding<'a>> {
-    let is_pending = |offer: &Offer| matches!(offer.state, OfferState::Pending { .. });
-    let mut pending: Vec<_> = desk.active().filter(|(_, offer)| is_pending(offer)).collect();
-    pending.sort_by_key(|(id, offer)| (offer.extra, id.as_str().len(), *id));
-    let mut kept = BTreeSet::new();
-    pending
-        .into_iter()
-        .filter_map(|(id, offer)| {
-            let assignment = desk.assignments.get(&offer.package)?;
-            Some(Yielding {
-                offer: id,
-                package: &offer.package,
-                key: &desk.requests.get(&assignment.request)?.key,
-                place: *index.get(&offer.provider)?,
-                takes: offer.takes,
-                extra: !kept.insert(&offer.package),
-            })
-        })
-        .collect()
+/// All providers, in order, with what the contract in force has free.
+fn places(desk: &Desk, at: Timestamp) -> Vec<Place<'_>> {
+    // Both are sorted by provider, so that one walk finds each contract's usage.
+    let mut usage = desk.usage.iter().peekable();
+    let mut places = Vec::with_capacity(desk.providers.len());
+    for enlisted in desk.providers.values() {
+        let provider = &enlisted.provider;
+        let contract = contract_at(provider, at);
+        let mut taken = Usage::default();
+        while let Some(((other, of), of_contract)) = usage.next_if(|((other, _), _)| *other <= provider.id) {
+            if *other == provider.id && contract.is_some_and(|contract| contract.id == *of) {
+                taken = *of_contract;
+            }
+        }
+        let free = contract.map_or_else(Slots::default, |contract| {
+            let Capacity { teams, onsite_teams, person_days, .. } = contract.capacity;
+            Slots { teams, onsite: onsite_teams, days: person_days }.without(&taken.taken())
+        });
+        let teams = taken.teams.saturating_add(free.teams).max(1);
+        let load_percent = taken.teams.saturating_mul(100).checked_div(teams).unwrap_or(0);
+        places.push(Place { enlisted, contract: contract.map(|contract| &contract.id), free, load_percent });
+    }
+    places
 }

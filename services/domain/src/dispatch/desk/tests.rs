@@ -580,6 +580,7 @@ proptest! {
                 }
             }
             ledger_is_the_sum_of_offers(&desk);
+            prop_assert_eq!(&desk.index, &Index::of(&desk));
             no_lower_offer_holds_what_a_waiting_package_needs(&desk, at(now));
         }
     }

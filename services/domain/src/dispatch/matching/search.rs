@@ -332,7 +332,7 @@ impl Matching {
     /// What whoever stands behind a gate would gain by going to gates that were shut before.
     fn gains_from(&self, node: usize, gains: &mut BTreeMap<usize, i128>) {
         let (price, by) = (self.prices.price(node), self.prices.shut_by(node));
-        let within = if node % 2 == 0 { node.saturating_add(1) } else { node.saturating_sub(1) };
+        let within = if node.is_multiple_of(2) { node.saturating_add(1) } else { node.saturating_sub(1) };
         if self.prices.shut_by(within) < by {
             note(gains, self.prices.shut_by(within), price.saturating_sub(self.prices.price(within)));
         }

@@ -25,19 +25,19 @@ impl Show for GetAssessmentResponse {
 
 impl Show for ListAssessmentsResponse {
     fn text(&self, look: Look) -> String {
-        let mut table = Table::new(look, ["rank", "priority", "bands", "state", "hospital", "answer", "request"]);
+        let mut table = Table::new(look, ["rank", "request", "priority", "bands", "state", "hospital", "answer"]);
         for (rank, each) in (1..).zip(&self.assessments) {
             let key = each.key.clone().unwrap_or_default();
             let outcome = each.decision.as_ref().map(|decision| decision.outcome.as_str().into());
             let answer = outcome.or_else(|| each.answer.as_ref().map(|answer| clock(look, answer)));
             table.row([
                 format!("{rank}").into(),
+                each.request.as_str().into(),
                 priority(&each.priority),
                 bands(&key.bands).into(),
                 each.state.as_str().into(),
                 each.hospital.as_str().into(),
                 answer.unwrap_or_default(),
-                toned(Tone::Quiet, each.request.as_str()),
             ]);
         }
         let more = if self.next_page_token.is_empty() { "" } else { "and more: see --limit\n" };

@@ -57,11 +57,10 @@ fn state(card: &Card) -> String {
 
 /// A card on one line, as it changes.
 pub fn card_line(look: Look, card: &Card) -> String {
-    let mut table = Table::bare(look);
     let [number, priority, state, hospital, country, next, turn] = card_cells(look, card);
     let at = toned(Tone::Quiet, short(look.now));
-    table.row([at, number, priority, state, hospital, country, next, turn]);
-    table.to_string()
+    let cells = [at, number, priority, state, hospital, country, next, turn];
+    Table::one(look, cells, [16, 6, 2, 13, 32, 2, 30, 9]).to_string()
 }
 
 impl Show for GetRequestPageResponse {
@@ -87,7 +86,12 @@ pub fn page_text(look: Look, page: &RequestPage) -> String {
     text += &section(look, "Clocks", &clocks(look, page));
     text += &section(look, "Why", &page.why.join("\n"));
     text += &section(look, "Answer", &page.decision.as_ref().map(judging::decision).unwrap_or_default());
-    text += &section(look, "Packages", &packages(look, &page.packages));
+    // Packages are named by their request; its number is shorter, and the command line reads it too.
+    let by_number = |text: String| match card.number.as_str() {
+        "" => text,
+        number => text.replace(&card.request, number),
+    };
+    text += &section(look, "Packages", &by_number(packages(look, &page.packages)));
     text += &section(
         look,
         "Offers",
@@ -96,7 +100,7 @@ pub fn page_text(look: Look, page: &RequestPage) -> String {
     let engagements = &page.engagements;
     let engaged = if engagements.is_empty() { String::new() } else { work::engagements(look, engagements) };
     text += &section(look, "Engagements", &engaged);
-    text += &section(look, "Story", &story(look, &page.story));
+    text += &section(look, "Story", &by_number(story(look, &page.story)));
     text
 }
 
@@ -220,13 +224,8 @@ fn story(look: Look, story: &[StoryLine]) -> String {
     let mut table = Table::bare(look);
     for each in story {
         let at = each.at.as_ref().map(moment).map(short).unwrap_or_default();
-        let place = super::position(each.position.as_ref());
-        table.row([
-            toned(Tone::Quiet, at),
-            each.by.as_str().into(),
-            each.text.as_str().into(),
-            toned(Tone::Quiet, place),
-        ]);
+        let place = toned(Tone::Quiet, super::position(each.position.as_ref()));
+        table.row([place, toned(Tone::Quiet, at), each.by.as_str().into(), each.text.as_str().into()]);
     }
     table.to_string()
 }

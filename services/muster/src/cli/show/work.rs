@@ -69,10 +69,9 @@ fn answer(look: Look, offer: &Offer) -> String {
 
 /// An offer on one line, as it changes.
 pub fn offer_line(look: Look, offer: &Offer) -> String {
-    let mut table = Table::bare(look);
     let [id, status, provider, priority, country, asked, answer] = offer_cells(look, offer);
-    table.row([toned(Tone::Quiet, short(look.now)), id, status, provider, priority, country, asked, answer]);
-    table.to_string()
+    let cells = [toned(Tone::Quiet, short(look.now)), id, status, provider, priority, country, asked, answer];
+    Table::one(look, cells, [16, 5, 9, 8, 2, 2, 46, 10]).to_string()
 }
 
 impl Show for GetOfferResponse {

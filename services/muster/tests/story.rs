@@ -1,0 +1,233 @@
+//! A request's way from the call to the report, by the words of the command line, against a Muster that runs.
+#![cfg(test)]
+
+use std::{
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Output, Stdio},
+};
+
+use muster::cli::context::Context;
+use muster_runtime::ids;
+use serde_json::Value;
+
+/// A running Muster in memory. Dropping it ends it.
+struct Muster {
+    process: Child,
+    context: PathBuf,
+}
+
+impl Muster {
+    fn up() -> Self {
+        let context = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.json", ids::new()));
+        let mut command = Self::command(&context, &["up", "--journal", "memory", "--realm", "story"]);
+        let mut process =
+            command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut address = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut address).unwrap();
+        let known = Context::read(&context).unwrap().unwrap();
+        assert_eq!((known.address.as_str(), known.realm.as_str()), (address.trim(), "story"));
+        Self { process, context }
+    }
+
+    fn command(context: &Path, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
+        command.args(words).env("MUSTER_CONTEXT", context).stdin(Stdio::null()).stderr(Stdio::piped());
+        for name in ["MUSTER_ADDRESS", "MUSTER_AS", "MUSTER_JOURNAL", "MUSTER_LISTEN", "MUSTER_REALM"] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Gives a command, one word between two blanks.
+    fn give(&self, words: &str) -> Output {
+        Self::command(&self.context, &words.split(' ').collect::<Vec<_>>()).output().unwrap()
+    }
+
+    /// What a command that is done tells.
+    #[track_caller]
+    fn done(&self, words: &str) -> String {
+        let output = self.give(words);
+        let (told, said) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert!(output.status.success(), "{words}: {:?}\n{told}\n{said}", output.status);
+        told
+    }
+
+    /// The one document that a command tells as JSON.
+    #[track_caller]
+    fn json(&self, words: &str) -> Value {
+        serde_json::from_str(&self.done(&format!("{words} -o json"))).unwrap()
+    }
+
+    /// What a command that is not done says, its exit code checked.
+    #[track_caller]
+    fn refused(&self, words: &str, code: i32) -> String {
+        let output = self.give(words);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{words}: {said}");
+        assert!(output.stdout.is_empty());
+        said
+    }
+
+    fn watch(&self, words: &str) -> Watch {
+        let words: Vec<_> = words.split(' ').chain(["-o", "json"]).collect();
+        let mut process =
+            Self::command(&self.context, &words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        Watch { process, lines }
+    }
+}
+
+impl Drop for Muster {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+/// A stream, a message a line. Dropping it ends it.
+struct Watch {
+    process: Child,
+    lines: std::io::Lines<BufReader<ChildStdout>>,
+}
+
+impl Watch {
+    /// The first that is looked for of the messages from here on.
+    fn wait<T>(&mut self, look: impl Fn(&Value) -> Option<T>) -> T {
+        let messages = self.lines.by_ref().map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+        let mut found = messages.filter_map(|message| look(&message));
+        found.next().unwrap()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+/// The position that a write answered with, as it is written on the command line.
+fn position(answer: &Value) -> String {
+    let at = &answer["position"];
+    format!("{}.{}", at["sequence"].as_str().unwrap(), at["index"])
+}
+
+/// The offer that is pending, once there is one.
+fn pending(message: &Value) -> Option<String> {
+    let offers = message["offers"].as_array()?;
+    let offer = offers.iter().find(|offer| offer["status"] == "pending")?;
+    Some(offer["offer"].as_str()?.to_owned())
+}
+
+const OPEN: &str = "request open --from tests/files/cases.json --case DE-SYN-HAVEN --hospital hafenklinik-sued";
+
+/// A Muster whose register is filled.
+fn filled() -> Muster {
+    let muster = Muster::up();
+    assert_eq!(muster.done("registry import tests/files/parties.json").lines().count(), 4);
+    assert_eq!(muster.done("registry import tests/files/roster.json").lines().count(), 5);
+    muster
+}
+
+#[test]
+fn from_the_call_to_the_report_by_word() {
+    let muster = filled();
+    let mut offers = muster.watch("watch offers");
+    let opened = muster.done(OPEN);
+    assert!(opened.starts_with("R-1 opened: Hafenklinik Süd, request "), "{opened}");
+    assert!(muster.done("request endorse R-1").starts_with("R-1 endorsed by csirt-de (at "));
+    let submitted = muster.json("request submit R-1");
+    let why = muster.done(&format!("why R-1 --at-least {}", position(&submitted)));
+    assert!(why.starts_with("incident class: pass (Art 15(1)): "), "{why}");
+    assert!(muster.done("request decide R-1 --grant").starts_with("R-1 granted (at "));
+    let offer = offers.wait(pending);
+    let shown = muster.done(&format!("offer show {offer}"));
+    assert!(shown.starts_with(&format!("{offer}  pending  P1\n")), "{shown}");
+    let accepted = muster.done(&format!("offer accept {offer}"));
+    assert!(
+        accepted.starts_with(&format!("{offer} is accepted: the work is yours\nhospital  Hafenklinik Süd ")),
+        "{accepted}"
+    );
+    assert_eq!(muster.refused(&format!("offer accept {offer} --as provider:t02"), 3).lines().count(), 3);
+    muster.done(&format!("engagement stage {offer} on-task"));
+    muster.done(&format!("engagement days {offer} 10"));
+    muster.done(&format!("engagement complete {offer} --days 20"));
+    let report = "request report R-1 --aim-reached yes --document-sha256";
+    let mut page = muster.watch("watch request R-1");
+    page.wait(|message| (message["page"]["card"]["state"] == "support-ended").then_some(()));
+    muster.done(&format!("{report} {}", "0a".repeat(32)));
+    page.wait(|message| (message["page"]["card"]["state"] == "closed").then_some(()));
+    let ledger = muster.json("capacity --provider t01");
+    let days = &ledger["lines"][0]["days"];
+    assert_eq!((&days["used"], &days["free"]), (&20.into(), &180.into()), "{ledger}");
+    let log = muster.done("log R-1");
+    assert_eq!(log.lines().filter(|line| line.contains("intake.request.opened")).count(), 1, "{log}");
+}
+
+#[test]
+fn what_was_can_be_looked_at_as_it_was() {
+    let muster = filled();
+    let opened = muster.json(OPEN);
+    let then = position(&opened);
+    let endorsed = position(&muster.json("request endorse R-1"));
+    let now = muster.json(&format!("board --at-least {endorsed}"));
+    assert_eq!(now["cards"][0]["state"], "endorsed");
+    for words in [format!("as-of {then} board"), format!("board --as-of {then}")] {
+        assert_eq!(muster.json(&words)["cards"][0]["state"], "opened", "{words}");
+    }
+    assert_eq!(muster.done("as-of 1.0 board"), "no request on the board\n");
+    let said = muster.refused(&format!("request submit R-1 --as-of {then}"), 2);
+    assert!(said.contains("a command cannot be given in the past\n"), "{said}");
+}
+
+#[test]
+fn a_command_given_again_with_its_request_id_is_done_once() {
+    let muster = filled();
+    let id = ids::new();
+    let first = muster.json(&format!("{OPEN} --request-id {id}"));
+    assert_eq!(muster.json(&format!("{OPEN} --request-id {id}"))["request"], first["request"]);
+    assert_eq!(muster.done(&format!("-q {OPEN}")).lines().count(), 1, "another request id, another request");
+    let board = muster.json("request list");
+    assert_eq!(board["cards"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_register_taken_in_again_changes_nothing() {
+    let muster = filled();
+    let head = |muster: &Muster| muster.json("log --subject registry")["entries"].as_array().unwrap().len();
+    let before = head(&muster);
+    muster.done("registry import tests/files/parties.json");
+    muster.done("registry import tests/files/roster.json");
+    assert_eq!(head(&muster), before);
+    let output = muster.give("registry import tests/files/roster.json --until 2020-01-01T00:00:00Z -o json");
+    assert_eq!(output.status.code(), Some(1), "a contract that ends before it begins is refused");
+    let taken: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let told =
+        taken["entries"].as_array().unwrap().iter().map(|entry| (entry["id"].as_str().unwrap(), &entry["onRecord"]));
+    let (yes, no) = (Value::Bool(true), Value::Bool(false));
+    assert_eq!(told.collect::<Vec<_>>(), [("(2)", &yes), ("DE", &yes), ("EL", &yes), ("t01", &no), ("t02", &no)]);
+}
+
+#[test]
+fn a_refusal_names_the_rule_and_the_way_out() {
+    let muster = filled();
+    let said = muster.refused(&OPEN.replace("hafenklinik-sued", "nobody"), 3);
+    assert!(
+        said.ends_with("\n  or: if the hospital is not on record yet, give the same command with --register\n"),
+        "{said}"
+    );
+    muster.done(OPEN);
+    let said = muster.refused("request return R-1 --reason other", 1);
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!(lines[0], "acting as authority:csirt-de, the only one of DE");
+    assert!(lines[lines.len() - 2].starts_with("Rule: ") && lines[lines.len() - 1].starts_with("Next: "), "{said}");
+    let said = muster.refused("board --as provider:t01", 3);
+    assert!(said.contains("[DENIED]"), "{said}");
+    let said = muster.refused("request show R-1 --as hospital:isle", 3);
+    assert_eq!(
+        said,
+        muster.refused("request show R-9 --as hospital:isle", 3).replace("R-9", "R-1"),
+        "hidden is as missing"
+    );
+}

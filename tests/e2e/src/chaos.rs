@@ -1,0 +1,381 @@
+//! Random commands to a realm whose processes crash all the while, and what their clients were told.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+};
+
+use muster_api::{
+    dispatch::v1::{
+        AcceptOfferRequest, CompleteEngagementRequest, DeclineOfferRequest, FailEngagementRequest, ListOffersRequest,
+        MarkSeenRequest, ReleaseEngagementRequest, ReportDaysRequest, ReportStageRequest, RescindOfferRequest,
+    },
+    eligibility::v1::DecideRequest,
+    intake::v1::{
+        AmendRequestRequest, EndorseRequestRequest, OpenRequestRequest, ReturnRequestRequest, SubmitRequestRequest,
+        WithdrawRequestRequest,
+    },
+    registry::v1::{
+        ApproveSuspensionRequest, EnrolProviderRequest, ProposeSuspensionRequest, Provider, ReinstateProviderRequest,
+    },
+    r#type::v1::{Facts, Offer, Position},
+};
+use muster_domain::kernel::{Actor, RealmId, Role, Timestamp};
+use muster_edge::testing::{actor, call};
+use muster_journal::engine::Meta;
+use muster_sim::history::{Operation, Outcome};
+use tokio::{sync::watch, time::Instant};
+use tonic::Status;
+use uuid::Uuid;
+
+use crate::cast::{COUNTRIES, Cast, PATIENCE, facts, id, may_help, provider};
+
+/// Numbers that follow from a seed alone (splitmix64).
+pub struct Lots(u64);
+
+impl Lots {
+    /// The lots of a seed.
+    pub fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number.
+    pub fn number(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `bound`, which is not 0.
+    pub fn below(&mut self, bound: usize) -> usize {
+        (self.number() % bound as u64) as usize
+    }
+
+    /// One of these, if there is any.
+    pub fn pick<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
+        if of.is_empty() { None } else { of.get(self.below(of.len())) }
+    }
+}
+
+/// Where the replicas of each role answer just now.
+pub type Addresses = Arc<RwLock<BTreeMap<&'static str, Vec<String>>>>;
+
+/// What somebody asks.
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// A hospital opens a request.
+    Open(&'static str, Box<Facts>),
+    /// It declares anew.
+    Amend(&'static str, String, Box<Facts>),
+    /// An authority endorses.
+    Endorse(&'static str, String),
+    /// An authority returns.
+    Return(&'static str, String),
+    /// A contact point submits.
+    Submit(&'static str, String),
+    /// An authority withdraws.
+    Withdraw(&'static str, String),
+    /// An officer grants or refuses.
+    Decide(String, bool),
+    /// The addressee answers an offer or works on it.
+    Provider(Box<Offer>, usize),
+    /// An officer takes an offer or its work back.
+    Officer(Box<Offer>, bool),
+    /// A provider's terms change.
+    Enrol(Box<Provider>),
+    /// A provider is suspended by two, or reinstated.
+    Suspend(usize, usize),
+}
+
+/// What the story has come to know.
+#[derive(Default)]
+struct World {
+    requests: Vec<(&'static str, String)>,
+    offers: Vec<Offer>,
+}
+
+/// Clients that give random commands.
+#[derive(Clone)]
+pub struct Crowd {
+    addresses: Addresses,
+    world: Arc<Mutex<World>>,
+    began: Instant,
+    now: prost_types::Timestamp,
+    given: watch::Sender<usize>,
+}
+
+impl Crowd {
+    /// A crowd whose story begins at `now` of the realm; `given` counts its commands.
+    pub fn new(addresses: Addresses, now: prost_types::Timestamp, given: watch::Sender<usize>) -> Self {
+        Self { addresses, world: Arc::default(), began: Instant::now(), now, given }
+    }
+
+    /// Gives so many commands, one after another; what came of each.
+    pub async fn act(self, seed: u64, commands: usize) -> Vec<Operation> {
+        let mut lots = Lots::of(seed);
+        let mut history = Vec::new();
+        while history.len() < commands {
+            if lots.below(8) == 0 {
+                self.look_around(&mut lots).await;
+            }
+            if let Some(act) = self.choose(&mut lots) {
+                history.push(self.give(&act, &mut lots).await);
+                self.given.send_modify(|given| *given += 1);
+            }
+        }
+        history
+    }
+
+    fn world(&self) -> std::sync::MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A client of every service, each at one of its replicas.
+    fn cast(&self, turn: usize) -> Cast {
+        let addresses = self.addresses.read().unwrap_or_else(PoisonError::into_inner);
+        Cast::new(|role| {
+            let of_role = addresses.get(role).map(Vec::as_slice).unwrap_or_default();
+            of_role.get(turn % of_role.len().max(1)).cloned().unwrap_or_default()
+        })
+    }
+
+    /// Learns which offers there are.
+    async fn look_around(&self, lots: &mut Lots) {
+        let message = ListOffersRequest {
+            statuses: ["pending", "seen", "accepted"].map(str::to_owned).to_vec(),
+            page_size: 200,
+            ..ListOffersRequest::default()
+        };
+        let mut client = self.cast(lots.below(2)).dispatch;
+        if let Ok(listed) = client.list_offers(call(Role::Officer, "duty", message)).await {
+            self.world().offers = listed.into_inner().offers;
+        }
+    }
+
+    fn choose(&self, lots: &mut Lots) -> Option<Act> {
+        let world = self.world();
+        let request = |lots: &mut Lots| {
+            // The youngest are asked about most: they have most before them.
+            let recent = world.requests.len().min(24);
+            let from = world.requests.len() - recent;
+            world.requests.get(from..).and_then(|young| lots.pick(young)).cloned()
+        };
+        let any = |lots: &mut Lots| COUNTRIES.get(lots.below(COUNTRIES.len())).map(|(.., c)| *c);
+        Some(match lots.below(100) {
+            0..18 => {
+                let c = any(lots)?;
+                Act::Open(c, Box::new(facts(c, &self.now)))
+            }
+            18..32 => {
+                let (c, id) = request(lots)?;
+                Act::Endorse(c, id)
+            }
+            32..46 => {
+                let (c, id) = request(lots)?;
+                Act::Submit(c, id)
+            }
+            46..60 => Act::Decide(request(lots)?.1, lots.below(8) != 0),
+            60..62 => {
+                let (c, id) = request(lots)?;
+                Act::Return(c, id)
+            }
+            62..64 => {
+                let (c, id) = request(lots)?;
+                Act::Amend(c, id, Box::new(facts(c, &self.now)))
+            }
+            64..67 => {
+                let (c, id) = request(lots)?;
+                Act::Withdraw(c, id)
+            }
+            67..92 => Act::Provider(Box::new(lots.pick(&world.offers)?.clone()), lots.below(12)),
+            92..95 => Act::Officer(Box::new(lots.pick(&world.offers)?.clone()), lots.below(2) == 0),
+            95..98 => Act::Enrol(Box::new(provider(1 + lots.below(6), 1 + lots.below(4) as u32, &self.now))),
+            _ => Act::Suspend(1 + lots.below(6), lots.below(3)),
+        })
+    }
+
+    /// Gives one command: the same again, to whichever replica answers, until somebody does.
+    async fn give(&self, act: &Act, lots: &mut Lots) -> Operation {
+        let (request_id, by) = (id(), act.by());
+        let command = command_id(&by, &request_id);
+        let invoked = self.micros();
+        let mut turn = lots.below(2);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer = act.send(&mut self.cast(turn), &by, &request_id).await;
+            let returned = self.micros();
+            let outcome = match answer {
+                Ok((position, opened)) => {
+                    if let (Act::Open(c, _), Some(request)) = (act, opened) {
+                        self.world().requests.push((c, request));
+                    }
+                    Outcome::Done(position.into())
+                }
+                Err(no) if may_help(&no) && Instant::now() < deadline => {
+                    turn += 1;
+                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                    continue;
+                }
+                Err(no) if may_help(&no) => Outcome::Unknown,
+                Err(_) => Outcome::Refused,
+            };
+            return Operation { command, invoked, returned, outcome };
+        }
+    }
+
+    fn micros(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+/// The id that Muster gives this caller's command.
+fn command_id(by: &Actor, request_id: &str) -> Uuid {
+    let realm = RealmId::parse("drill").expect("a realm");
+    let meta = Meta::of_call(&realm, by.clone(), Timestamp::default(), request_id, &(), Uuid::nil());
+    meta.expect("a request id is a UUID").command
+}
+
+type Told = Result<(Position, Option<String>), Status>;
+
+impl Act {
+    /// Who asks.
+    fn by(&self) -> Actor {
+        match self {
+            Self::Open(c, _) | Self::Amend(c, ..) => actor(Role::Hospital, &format!("h-{c}")),
+            Self::Endorse(c, _) | Self::Return(c, _) | Self::Withdraw(c, _) => {
+                actor(Role::Authority, &format!("csirt-{c}"))
+            }
+            Self::Submit(c, _) => actor(Role::Spoc, &format!("spoc-{c}")),
+            Self::Decide(..) | Self::Officer(..) => actor(Role::Officer, "duty"),
+            Self::Suspend(_, step) => actor(Role::Officer, if *step == 1 { "second" } else { "duty" }),
+            Self::Provider(offer, _) => actor(Role::Provider, &offer.provider),
+            Self::Enrol(..) => actor(Role::Operator, "ops"),
+        }
+    }
+
+    async fn send(&self, cast: &mut Cast, by: &Actor, request_id: &str) -> Told {
+        let request_id = request_id.to_owned();
+        match self {
+            Self::Open(..)
+            | Self::Amend(..)
+            | Self::Endorse(..)
+            | Self::Return(..)
+            | Self::Submit(..)
+            | Self::Withdraw(..) => self.at_home(cast, by, request_id).await,
+            Self::Decide(request, grant) => {
+                let outcome = if *grant { "granted" } else { "refused" }.to_owned();
+                let (request, reason) = (request.clone(), "as the drill has it".to_owned());
+                let message = DecideRequest { request_id, request, outcome, reason, ..DecideRequest::default() };
+                told(cast.eligibility.decide(from(by, message)).await, |a| a.position)
+            }
+            Self::Provider(offer, step) => provider_acts(cast, by, request_id, offer, *step).await,
+            Self::Officer(offer, rescind) => {
+                let (offer, note) = (offer.offer.clone(), "as the drill has it".to_owned());
+                if *rescind {
+                    let message = RescindOfferRequest { request_id, offer, note };
+                    told(cast.dispatch.rescind_offer(from(by, message)).await, |a| a.position)
+                } else {
+                    let message = ReleaseEngagementRequest { request_id, offer, note };
+                    told(cast.dispatch.release_engagement(from(by, message)).await, |a| a.position)
+                }
+            }
+            Self::Enrol(provider) => {
+                let message = EnrolProviderRequest { request_id, provider: Some((**provider).clone()) };
+                told(cast.registry.enrol_provider(from(by, message)).await, |a| a.position)
+            }
+            Self::Suspend(n, step) => suspend(cast, by, request_id, format!("s{n}"), *step).await,
+        }
+    }
+
+    async fn at_home(&self, cast: &mut Cast, by: &Actor, request_id: String) -> Told {
+        match self {
+            Self::Open(_, facts) => {
+                let facts = Some((**facts).clone());
+                let message = OpenRequestRequest { request_id, hospital: String::new(), facts, contact: None };
+                let answer = cast.intake.open_request(from(by, message)).await?.into_inner();
+                Ok((answer.position.unwrap_or_default(), Some(answer.request)))
+            }
+            Self::Amend(_, request, facts) => {
+                let (request, facts) = (request.clone(), Some((**facts).clone()));
+                let message = AmendRequestRequest { request_id, request, facts, contact: None };
+                told(cast.intake.amend_request(from(by, message)).await, |a| a.position)
+            }
+            Self::Endorse(_, request) => {
+                let message = EndorseRequestRequest { request_id, request: request.clone() };
+                told(cast.intake.endorse_request(from(by, message)).await, |a| a.position)
+            }
+            Self::Return(_, request) => {
+                let reason = "facts-missing".to_owned();
+                let message =
+                    ReturnRequestRequest { request_id, request: request.clone(), reason, note: String::new() };
+                told(cast.intake.return_request(from(by, message)).await, |a| a.position)
+            }
+            Self::Submit(_, request) => {
+                let message = SubmitRequestRequest { request_id, request: request.clone() };
+                told(cast.intake.submit_request(from(by, message)).await, |a| a.position)
+            }
+            Self::Withdraw(_, request) => {
+                let reason = "as the drill has it".to_owned();
+                let message = WithdrawRequestRequest { request_id, request: request.clone(), reason };
+                told(cast.intake.withdraw_request(from(by, message)).await, |a| a.position)
+            }
+            Self::Decide(..) | Self::Provider(..) | Self::Officer(..) | Self::Enrol(..) | Self::Suspend(..) => {
+                Err(Status::unimplemented("not intake's"))
+            }
+        }
+    }
+}
+
+async fn provider_acts(cast: &mut Cast, by: &Actor, request_id: String, offer: &Offer, step: usize) -> Told {
+    let (offer, client) = (offer.offer.clone(), &mut cast.dispatch);
+    match step {
+        0 => told(client.mark_seen(from(by, MarkSeenRequest { request_id, offer })).await, |a| a.position),
+        1..=4 => told(client.accept_offer(from(by, AcceptOfferRequest { request_id, offer })).await, |a| a.position),
+        5 => {
+            let message = DeclineOfferRequest { request_id, offer, reason: "skills".to_owned(), note: String::new() };
+            told(client.decline_offer(from(by, message)).await, |a| a.position)
+        }
+        6 | 7 => {
+            let message = ReportStageRequest { request_id, offer, stage: "on-task".to_owned() };
+            told(client.report_stage(from(by, message)).await, |a| a.position)
+        }
+        8 => told(client.report_days(from(by, ReportDaysRequest { request_id, offer, days_used: 3 })).await, |a| {
+            a.position
+        }),
+        9 => {
+            let message = FailEngagementRequest { request_id, offer, note: "out of people".to_owned(), days_used: 4 };
+            told(client.fail_engagement(from(by, message)).await, |a| a.position)
+        }
+        _ => {
+            let message = CompleteEngagementRequest { request_id, offer, days_used: 5 };
+            told(client.complete_engagement(from(by, message)).await, |a| a.position)
+        }
+    }
+}
+
+async fn suspend(cast: &mut Cast, by: &Actor, request_id: String, provider: String, step: usize) -> Told {
+    let (reason, client) = ("as the drill has it".to_owned(), &mut cast.registry);
+    match step {
+        0 => {
+            let message = ProposeSuspensionRequest { request_id, provider, reason };
+            told(client.propose_suspension(from(by, message)).await, |a| a.position)
+        }
+        1 => {
+            let message = ApproveSuspensionRequest { request_id, provider };
+            told(client.approve_suspension(from(by, message)).await, |a| a.position)
+        }
+        _ => {
+            let message = ReinstateProviderRequest { request_id, provider, reason };
+            told(client.reinstate_provider(from(by, message)).await, |a| a.position)
+        }
+    }
+}
+
+fn from<M>(by: &Actor, message: M) -> tonic::Request<M> {
+    call(by.role, by.principal.as_str(), message)
+}
+
+fn told<A>(answer: Result<tonic::Response<A>, Status>, position: impl FnOnce(A) -> Option<Position>) -> Told {
+    Ok((position(answer?.into_inner()).unwrap_or_default(), None))
+}
