@@ -21,6 +21,7 @@ pub(crate) mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Range,
     sync::Arc,
 };
 
@@ -340,8 +341,9 @@ impl Usage {
 struct Worked {
     /// Who may be asked for open packages, taken capacity and earlier tries aside.
     options: BTreeMap<PackageId, Admitted>,
-    /// From when on the options must be worked out again.
-    until: Option<Timestamp>,
+    /// From when until when they hold: between two moments at which terms change. Commands may come late, so time does not
+    /// only go forward here.
+    hold: Option<Range<Timestamp>>,
 }
 
 /// Who may be asked for a package.
@@ -510,16 +512,24 @@ impl Desk {
         [expires, mobilised, self.terms_change_after(now)].into_iter().flatten().min()
     }
 
-    /// The next moment after `now` at which a contract begins or ends or a certificate expires.
+    /// The next moment after `now` at which terms change.
     fn terms_change_after(&self, now: Timestamp) -> Option<Timestamp> {
-        self.providers
-            .values()
-            .flat_map(|enlisted| {
-                let contracts = enlisted.provider.contracts.iter().flat_map(|contract| [contract.from, contract.until]);
-                contracts.chain(enlisted.provider.certificates.iter().filter_map(|certificate| certificate.expires))
-            })
-            .filter(|moment| *moment > now)
-            .min()
+        self.terms_change().filter(|moment| *moment > now).min()
+    }
+
+    /// From when until when terms are as they are at this moment.
+    fn terms_hold(&self, at: Timestamp) -> Range<Timestamp> {
+        let since = self.terms_change().filter(|moment| *moment <= at).max();
+        let until = self.terms_change_after(at);
+        since.unwrap_or(Timestamp::from_millis(i64::MIN))..until.unwrap_or(Timestamp::from_millis(i64::MAX))
+    }
+
+    /// The moments at which a contract begins or ends or a certificate expires.
+    fn terms_change(&self) -> impl Iterator<Item = Timestamp> {
+        self.providers.values().flat_map(|enlisted| {
+            let contracts = enlisted.provider.contracts.iter().flat_map(|contract| [contract.from, contract.until]);
+            contracts.chain(enlisted.provider.certificates.iter().filter_map(|certificate| certificate.expires))
+        })
     }
 
     /// What the contract in force has free; `None` without one.

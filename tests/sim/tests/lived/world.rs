@@ -50,8 +50,6 @@ pub struct World {
     pub subjects: Subjects,
     /// Its time, in milliseconds after everything began.
     now: i64,
-    /// How many seconds ago the commands of this step were received.
-    pub delay: i64,
     /// Whether the next answer of an aggregate gets lost.
     pub deaf: bool,
     writer: Writer,
@@ -83,7 +81,6 @@ impl World {
             journal: Memory::new(),
             subjects,
             now: 0,
-            delay: 0,
             deaf: false,
             writer,
             read: 0,
@@ -147,7 +144,7 @@ impl World {
 
     fn meta(&mut self, by: Actor) -> Meta {
         let command = self.id();
-        let received_at = Timestamp::from_millis(self.now().millis() - self.delay * 1000);
+        let received_at = self.now();
         let received = Received { at: received_at.max(at(0)), by };
         Meta { command, fingerprint: [0; 32], received, causation: None, correlation: command }
     }
@@ -378,19 +375,26 @@ impl World {
         self.history.extend(unanswered);
     }
 
-    /// D11: every commit of the desk, decided again from the fold of those before it, is the same. What differs, in words.
-    pub fn decide_again(&self, log: &[Entry]) -> Vec<String> {
+    /// The commands by which the desk takes in facts, by the ids that it gives them.
+    fn facts(&self, log: &[Entry]) -> BTreeMap<Uuid, desk::Command> {
         let mut facts = BTreeMap::new();
-        let mut desk = Desk::default();
-        let mut wrong = Vec::new();
-        for At { position, subject, commit } in commits(log) {
-            if *subject != self.subjects.desk().unwrap() {
-                for (index, event) in (0_u32..).zip(&commit.events) {
-                    let id = Uuid::new_v5(&commit.command, format!("desk-takes-{index}").as_bytes());
+        for Entry { subject, frame, .. } in log {
+            for (place, commit) in frame.commits.iter().enumerate() {
+                for (index, event) in commit.events.iter().enumerate() {
+                    let id = Uuid::new_v5(&frame.id, format!("desk-takes-{place}-{index}").as_bytes());
                     facts.extend(taking::command(event, id_of(subject)).map(|command| (id, command)));
                 }
-                continue;
             }
+        }
+        facts
+    }
+
+    /// D11: every commit of the desk, decided again from the fold of those before it, is the same. What differs, in words.
+    pub fn decide_again(&self, log: &[Entry]) -> Vec<String> {
+        let facts = self.facts(log);
+        let mut desk = Desk::default();
+        let mut wrong = Vec::new();
+        for At { position, commit, .. } in commits(log).filter(At::is_desk) {
             let known = facts.get(&commit.command).or_else(|| self.asked.get(&commit.command)).cloned();
             let command = known.unwrap_or(desk::Command::Wake);
             let received = Received { at: commit.received_at, by: commit.actor.clone() };

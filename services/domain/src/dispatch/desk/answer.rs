@@ -13,7 +13,7 @@ use crate::{
     },
     eligibility::events::{Case, PriorityKey, Terms},
     kernel::{OfferId, PackageId, ProviderId, Received, RequestId, Timestamp},
-    registry::events::Provider,
+    registry::events::{Contract, Provider},
 };
 
 type Answer = Result<Vec<DeskEvent>, Rejection>;
@@ -103,7 +103,9 @@ impl Desk {
     fn provider_taken(&self, provider: Provider, suspended: bool, at: Timestamp) -> Vec<DeskEvent> {
         let mut ended: Vec<_> =
             self.broken_offers(at, |id| (*id == provider.id).then_some((&provider, suspended))).collect();
-        let beyond = self.offers_beyond(&provider, &ended, at);
+        // Of every contract, not only of the one in force: a command may come late, from the time of an earlier one.
+        let beyond = provider.contracts.iter().flat_map(|contract| self.offers_beyond(&provider, contract, &ended));
+        let beyond: Vec<_> = beyond.collect();
         ended.extend(beyond);
         let rescinded = ended.into_iter().map(|offer| taken_back(offer, RescindReason::NotAdmissible));
         let rescinded: Vec<_> = rescinded.collect();
@@ -129,13 +131,12 @@ impl Desk {
         })
     }
 
-    /// Pending offers that terms cut below the load can no longer hold, lowest rank first. Running work is never ended by a
-    /// cut.
-    fn offers_beyond(&self, provider: &Provider, ended: &[OfferId], at: Timestamp) -> Vec<OfferId> {
-        let Some(contract) = contract_at(provider, at) else { return vec![] };
+    /// Pending offers that a contract cut below its load can no longer hold, lowest rank first. Running work is never ended by
+    /// a cut.
+    fn offers_beyond(&self, provider: &Provider, contract: &Contract, ended: &[OfferId]) -> Vec<OfferId> {
         let mut pending: Vec<_> = self
             .active()
-            .filter(|(id, offer)| offer.provider == provider.id && !ended.contains(id))
+            .filter(|(id, offer)| offer.provider == provider.id && offer.contract == contract.id && !ended.contains(id))
             .filter(|(_, offer)| matches!(offer.state, OfferState::Pending { .. }))
             .filter_map(|(id, offer)| {
                 Some((&self.requests.get(&self.assignments.get(&offer.package)?.request)?.key, id, offer))
@@ -144,7 +145,8 @@ impl Desk {
         pending.sort_by_key(|(key, id, _)| (*key, *id));
         let key = (provider.id.clone(), contract.id.clone());
         let usage = self.usage.get(&key).copied().unwrap_or_default();
-        let gone = ended.iter().filter_map(|id| self.offers.get(id)).filter(|offer| offer.contract == contract.id);
+        let gone = ended.iter().filter_map(|id| self.offers.get(id));
+        let gone = gone.filter(|offer| offer.provider == provider.id && offer.contract == contract.id);
         let mut load = gone.fold(usage.taken(), |load, offer| load.without(&offer.takes));
         let capacity = &contract.capacity;
         let limits = Slots { teams: capacity.teams, onsite: capacity.onsite_teams, days: capacity.person_days };

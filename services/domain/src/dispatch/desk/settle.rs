@@ -110,9 +110,9 @@ struct Round<'a> {
 impl Desk {
     /// The events that settle the desk: offers taken back, offers made, packages escalated.
     pub(super) fn settle(&mut self, at: Timestamp) -> Vec<DeskEvent> {
-        if self.worked.until.is_none_or(|until| until <= at) {
+        if self.worked.hold.as_ref().is_none_or(|hold| !hold.contains(&at)) {
             self.worked.options.clear();
-            self.worked.until = Some(self.terms_change_after(at).unwrap_or(Timestamp::from_millis(i64::MAX)));
+            self.worked.hold = Some(self.terms_hold(at));
         }
         if self.index.waiting.is_empty() && self.index.narrow.is_empty() {
             return Vec::new();
@@ -400,8 +400,11 @@ impl<'a> Round<'a> {
     /// Where the package has pending offers that still stand.
     fn places_asked(&self, package: &PackageId) -> impl Iterator<Item = usize> {
         let standing = self.desk.pending(package).filter(|id| !self.rescinded.iter().any(|(gone, _)| gone == id));
-        let places = standing.filter_map(|id| self.place_of(&self.desk.offers.get(id)?.provider));
-        places.filter(|place| self.places.get(*place).is_some_and(|place| place.contract.is_some()))
+        let offers = standing.filter_map(|id| self.desk.offers.get(id));
+        let places = offers.filter_map(|offer| Some((self.place_of(&offer.provider)?, &offer.contract)));
+        let in_force = places
+            .filter(|(place, contract)| self.places.get(*place).is_some_and(|place| place.contract == Some(*contract)));
+        in_force.map(|(place, _)| place)
     }
 
     /// Pending offers by place, with what each takes and whether its package would keep another. Of several, the oldest is
@@ -416,7 +419,9 @@ impl<'a> Round<'a> {
             let Some(assignment) = self.desk.assignments.get(&offer.package) else { continue };
             let Some(granted) = self.desk.requests.get(&assignment.request) else { continue };
             let Some(place) = self.place_of(&offer.provider) else { continue };
-            let in_force = self.places.get(place).is_some_and(|place| place.contract.is_some());
+            // An offer under another contract than the one in force makes no room in it: a wake-up ends such offers, but a
+            // command may come late.
+            let in_force = self.places.get(place).is_some_and(|place| place.contract == Some(&offer.contract));
             if let Some(offers) = by_place.get_mut(place).filter(|_| in_force) {
                 let (package, key, takes) = (&offer.package, &granted.key, offer.takes);
                 offers.push(Yielding { offer: id, package, key, place, takes, extra: !kept.insert(&offer.package) });
