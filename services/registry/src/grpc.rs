@@ -199,6 +199,10 @@ impl RegistryService for Service {
 
     async fn get_realm(&self, call: Request<GetRealmRequest>) -> Answer<GetRealmResponse> {
         let (caller, message) = self.edge.admit(call, Action::GetRealm)?;
+        // A replica that has just started has not read its own realm yet.
+        if self.register.now().realm().is_none() {
+            self.edge.catch_up(&caller).await?;
+        }
         let looked = self.edge.read(&caller, &self.register, message.read_at, |register, progress| {
             Some((progress.position, wire::realm(register.realm()?)))
         });

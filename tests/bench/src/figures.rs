@@ -2,4 +2,9 @@
 
 pub mod desk;
 pub mod matching;
+pub mod query;
+pub mod replay;
 pub mod single;
+pub mod start;
+pub mod surge;
+pub mod timers;

@@ -5,5 +5,6 @@ pub mod ceilings;
 pub mod effort;
 pub mod figures;
 pub mod load;
+pub mod log;
 pub mod realm;
 pub mod table;

@@ -28,8 +28,18 @@ enum Figure {
     Single,
     /// Commands to the desk
     Desk,
+    /// From a hospital's call to the provider's screen and the board
+    Surge,
+    /// Deadlines
+    Timers,
     /// Who works for whom
     Matching,
+    /// Reading a history again
+    Replay,
+    /// The board when it is long
+    Query,
+    /// One command on a fresh machine
+    Start,
 }
 
 #[tokio::main]
@@ -45,7 +55,12 @@ async fn main() {
         rows.extend(match figure {
             Figure::Single => figures::single::measure(effort).await,
             Figure::Desk => figures::desk::measure(effort).await,
+            Figure::Surge => figures::surge::measure(effort).await,
+            Figure::Timers => figures::timers::measure(effort).await,
             Figure::Matching => figures::matching::measure(effort),
+            Figure::Replay => figures::replay::measure(effort).await,
+            Figure::Query => figures::query::measure(effort).await,
+            Figure::Start => figures::start::measure().await,
         });
     }
     println!("{}", table(&rows));

@@ -1,7 +1,11 @@
 //! The realm that is measured: everybody on record, mandates signed, a policy in force.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot measure has failed")]
 
-use std::{io::Write, time::Duration};
+use std::{
+    collections::BTreeSet,
+    io::Write,
+    time::{Duration, Instant},
+};
 
 use muster_api::{
     dispatch::v1::{AcceptOfferRequest, WatchOffersRequest},
@@ -11,16 +15,21 @@ use muster_api::{
 };
 use muster_domain::kernel::Role;
 use muster_e2e::{
-    cast::{COUNTRIES, Cast, facts, id, may_help, provider},
+    cast::{COUNTRIES, Cast, facts, id, may_help, provider, surely},
     fleet::{Fleet, Pace},
     nats::NatsServer,
 };
-use muster_edge::testing::call;
+use muster_edge::testing::{START, call};
 use tempfile::NamedTempFile;
 use tokio::{sync::mpsc, task::JoinSet};
 
-/// Roles that answer calls, in one process.
-pub const ALL: [&str; 5] = muster_e2e::fleet::ROLES;
+use crate::load::moment;
+
+/// Calls at once while a history is made.
+const LANES: usize = 32;
+
+/// Before asking again somebody who could not answer.
+const REST: Duration = Duration::from_millis(5);
 
 /// A realm served by real processes.
 pub struct Realm {
@@ -62,20 +71,21 @@ impl Realm {
 
     /// Requests that providers took on, each with so many person-days: the offers that were accepted.
     pub async fn engagements(&self, count: usize, person_days: u32) -> Vec<Offer> {
-        let mut offers = self.watch(Role::Officer, "duty").await;
+        let (sender, mut offers) = mpsc::unbounded_channel();
+        self.watch(Role::Officer, "duty", sender).await;
         let (cast, mut opening) = (self.cast.clone(), JoinSet::new());
-        for lane in 0..count.min(32) {
+        for lane in 0..count.min(LANES) {
             let cast = cast.clone();
-            let mine = (lane..count).step_by(32);
+            let mine = (lane..count).step_by(LANES);
             opening.spawn(async move {
                 for number in mine {
                     open(&cast, number, person_days).await;
                 }
             });
         }
-        let (mut taken, mut requests) = (JoinSet::new(), std::collections::BTreeSet::new());
+        let (mut taken, mut requests) = (JoinSet::new(), BTreeSet::new());
         while requests.len() < count {
-            let offer = offers.recv().await.unwrap();
+            let (_, offer) = offers.recv().await.unwrap();
             if offer.status == "pending" && requests.insert(offer.request.clone()) {
                 let cast = cast.clone();
                 taken.spawn(async move { accept(&cast, offer).await });
@@ -85,22 +95,18 @@ impl Realm {
         taken.join_all().await
     }
 
-    /// The offers that somebody sees, as they come and change.
-    pub async fn watch(&self, role: Role, who: &str) -> mpsc::UnboundedReceiver<Offer> {
-        let (sender, receiver) = mpsc::unbounded_channel();
+    /// Sends the offers that somebody sees, as they come and change, each with the moment at which it came.
+    pub async fn watch(&self, role: Role, who: &str, told: mpsc::UnboundedSender<(Instant, Offer)>) {
         let watch =
             async || self.cast.dispatch.clone().watch_offers(call(role, who, WatchOffersRequest::default())).await;
-        let mut stream = muster_e2e::cast::surely(watch).await;
+        let mut stream = surely(watch).await;
         tokio::spawn(async move {
             while let Ok(Some(message)) = stream.message().await {
-                for offer in message.offers {
-                    if sender.send(offer).is_err() {
-                        return;
-                    }
-                }
+                let now = moment();
+                // Whoever has seen enough no longer listens.
+                message.offers.into_iter().for_each(|offer| drop(told.send((now, offer))));
             }
         });
-        receiver
     }
 }
 
@@ -117,30 +123,40 @@ fn large(n: usize, now: &prost_types::Timestamp) -> Provider {
     provider
 }
 
+/// The country of the story that comes at this place, again and again: its name and its short form.
+pub fn country(number: usize) -> (&'static str, &'static str) {
+    let (country, _, c) = COUNTRIES.get(number % COUNTRIES.len()).unwrap();
+    (country, c)
+}
+
 /// A hospital opens a critical request; gives its id.
 pub async fn open(cast: &Cast, number: usize, person_days: u32) -> String {
-    let (_, _, c) = COUNTRIES[number % COUNTRIES.len()];
-    let now = prost_types::Timestamp { seconds: 1_793_606_400, nanos: 0 };
+    let (_, c) = country(number);
+    let now = prost_types::Timestamp { seconds: START.millis() / 1000, nanos: 0 };
     let declared = facts(c, &now);
     let needs = Needs { person_days, ..declared.needs.clone().unwrap_or_default() };
     let facts = Some(Facts { needs: Some(needs), ..declared });
     let message = OpenRequestRequest { request_id: id(), hospital: String::new(), facts, contact: None };
     loop {
-        match cast.intake.clone().open_request(call(Role::Hospital, &format!("h-{c}"), message.clone())).await {
-            Ok(opened) => return opened.into_inner().request,
-            Err(no) if may_help(&no) => tokio::task::yield_now().await,
-            Err(no) => panic!("refused: {no:?}"),
+        let call = call(Role::Hospital, &format!("h-{c}"), message.clone());
+        let opened = cast.intake.clone().open_request(call).await;
+        if !opened.as_ref().is_err_and(may_help) {
+            return opened.unwrap().into_inner().request;
         }
+        tokio::time::sleep(REST).await;
     }
 }
 
+/// Its provider accepts an offer.
 async fn accept(cast: &Cast, offer: Offer) -> Offer {
     let message = AcceptOfferRequest { request_id: id(), offer: offer.offer.clone() };
     loop {
-        match cast.dispatch.clone().accept_offer(call(Role::Provider, &offer.provider, message.clone())).await {
-            Ok(_) => return offer,
-            Err(no) if may_help(&no) => tokio::task::yield_now().await,
-            Err(no) => panic!("refused: {no:?}"),
+        let call = call(Role::Provider, &offer.provider, message.clone());
+        let accepted = cast.dispatch.clone().accept_offer(call).await;
+        if !accepted.as_ref().is_err_and(may_help) {
+            accepted.unwrap();
+            return offer;
         }
+        tokio::time::sleep(REST).await;
     }
 }
