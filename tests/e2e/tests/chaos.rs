@@ -86,7 +86,7 @@ async fn two_replicas_of_every_role_keep_every_invariant_while_processes_are_kil
     drop(crowd);
     let crashes = crashing.await.unwrap();
 
-    let fleet = fleet.lock().unwrap();
+    let fleet = Arc::into_inner(fleet).unwrap().into_inner().unwrap();
     let options = Options { replicas: 1, monitors: vec![fleet.nats.monitor_url()], ..Options::default() };
     let realm = RealmId::parse("drill").unwrap();
     let journal = JetStream::connect(vec![fleet.nats.url()], &realm, options).await.unwrap();
