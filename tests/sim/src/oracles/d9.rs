@@ -11,16 +11,25 @@ use std::collections::BTreeSet;
 
 use muster_domain::{dispatch::events::DeskEvent, eligibility::events::PriorityKey, event::Event, kernel::PackageId};
 
+use muster_journal::stored::Commit;
+
 use super::Violation;
-use crate::{log::Entry, timeline::Timeline};
+use crate::{
+    log::Entry,
+    timeline::{Moment, Timeline},
+};
 
 /// Its id.
 pub const ID: &str = "D9";
 /// What a waiting package beside free teams is.
 pub const V1: &str = "V1";
 
-/// One commit makes so many offers at most; with that many it may have left some for the next.
-const OFFERS_PER_COMMIT_MAX: usize = 64;
+/// One commit offers or escalates so many packages at most; with that many it may have left some for the next.
+const ASKED_PER_COMMIT_MAX: usize = 64;
+/// And no more than have room for their candidates in so many bytes.
+const CANDIDATES_BYTES_MAX: usize = 640 * 1024;
+/// What a candidate takes besides its provider's name.
+const CANDIDATE_BYTES: usize = 40;
 
 /// Packages that wait beside what they need.
 pub fn check(log: &[Entry]) -> Vec<Violation> {
@@ -31,14 +40,26 @@ pub fn check(log: &[Entry]) -> Vec<Violation> {
     for (step, (position, commit)) in desk.steps.iter().enumerate() {
         open.step(step);
         let next = desk.steps.get(step.saturating_add(1)).map(|(next, _)| next.sequence);
-        let offers = commit.events.iter().filter(|event| matches!(event, Event::Desk(DeskEvent::Offered { .. })));
-        if next == Some(position.sequence) || offers.count() >= OFFERS_PER_COMMIT_MAX {
+        if next == Some(position.sequence) || asked(commit) >= asked_max(&desk, step) {
             continue;
         }
         let room = room::Room::at(&desk, &loads, &open.packages, step);
         found.extend(room.overtaken().map(|(id, says)| Violation::new(id, *position, says)));
     }
     found
+}
+
+/// How many packages a commit offers or escalates.
+fn asked(commit: &Commit) -> usize {
+    let asks = |event: &&Event| matches!(event, Event::Desk(DeskEvent::Offered { .. } | DeskEvent::Escalated { .. }));
+    commit.events.iter().filter(asks).count()
+}
+
+/// How many it may.
+fn asked_max(desk: &Timeline, step: usize) -> usize {
+    let known = desk.terms.iter().filter(|(_, over)| over.at(Moment::end_of(step)).is_some());
+    let bytes: usize = known.map(|(id, _)| id.as_str().len().saturating_add(CANDIDATE_BYTES)).sum();
+    CANDIDATES_BYTES_MAX.checked_div(bytes).unwrap_or(ASKED_PER_COMMIT_MAX).clamp(1, ASKED_PER_COMMIT_MAX)
 }
 
 /// Packages whose work is still to be done, as commits go by.

@@ -16,7 +16,6 @@ use muster_domain::{
     kernel::RequestId,
     registry::events::{NationalRequirement, Provider, ProviderEvent, RequirementEvent},
 };
-use uuid::Uuid;
 
 use super::Violation;
 use crate::log::{At, Entry, commits, log_time, pace};
@@ -114,8 +113,6 @@ struct Recorded<'a> {
 struct Desk<'a> {
     untaken: VecDeque<Recorded<'a>>,
     taken: u64,
-    /// The record of the last fact taken; it may hold more.
-    partly: Option<u64>,
     terms: BTreeMap<&'a str, (&'a Provider, bool)>,
     requirements: BTreeMap<Country, &'a NationalRequirement>,
     policy: Option<&'a Policy>,
@@ -136,33 +133,25 @@ impl<'a> Desk<'a> {
             Some(taken) => self.taken = taken,
         }
         let mut takes = at.commit.events.iter().filter_map(takes);
-        let mut own = takes.next();
+        let own = takes.next();
         if takes.next().is_some() {
             wrong.push("it takes more than one fact".to_owned());
         }
-        while let Some(Recorded { at: recorded, fact }) =
-            self.untaken.pop_front_if(|fact| fact.at.position.sequence <= self.taken)
-        {
+        let mut left = own;
+        // Of a record with several facts, only the commit of the last says that the record is taken.
+        while let Some(Recorded { at: recorded, fact }) = self.pop(left.is_some()) {
+            let sequence = recorded.position.sequence;
             if !self.is_news(&fact) {
                 continue;
             }
-            let matches = own.is_some_and(|event| self.says(&fact, event));
-            if !matches && own.is_none() && self.partly == Some(recorded.position.sequence) {
-                // Another fact of the same record was taken last: this one is next.
-                self.untaken.push_front(Recorded { at: recorded, fact });
-                break;
+            if left.take_if(|event| self.says(&fact, event)).is_none() {
+                wrong.push(format!("{fact}, of {sequence}, is skipped"));
+            } else if at.commit.causation != Some(recorded.command()) {
+                wrong.push(format!("{fact} has another cause than the commit that takes it says"));
             }
-            if !matches {
-                wrong.push(format!("{fact}, of {}, is skipped", recorded.position.sequence));
-                self.learn(&fact);
-                continue;
-            }
-            own = None;
-            self.partly = Some(recorded.position.sequence);
-            wrong.extend(self.origin(at, &recorded, recorded.command()));
             self.learn(&fact);
         }
-        if own.is_some() {
+        if left.is_some() {
             wrong.push("it takes a fact that nobody recorded, or one that is no news".to_owned());
         }
         for event in &at.commit.events {
@@ -173,17 +162,13 @@ impl<'a> Desk<'a> {
         wrong
     }
 
-    /// Whether a commit says rightly where its fact comes from.
-    fn origin(&self, at: &At, recorded: &At, command: Uuid) -> Vec<String> {
-        let mut wrong = Vec::new();
-        if at.commit.causation != Some(command) {
-            wrong.push("it names another cause than the fact it takes".to_owned());
-        }
-        if self.taken != recorded.position.sequence {
-            let fact = recorded.position.sequence;
-            wrong.push(format!("it takes a fact of {fact} and says that all is taken up to {}", self.taken));
-        }
-        wrong
+    /// The next fact up to where all is taken; while a fact is looked for, also the next of the record after that, unless it
+    /// is that record's last.
+    fn pop(&mut self, looking: bool) -> Option<Recorded<'a>> {
+        let sequence = self.untaken.front()?.at.position.sequence;
+        let more = self.untaken.get(1).is_some_and(|second| second.at.position.sequence == sequence);
+        let next = looking && more && sequence == self.taken.saturating_add(1);
+        if sequence <= self.taken || next { self.untaken.pop_front() } else { None }
     }
 
     /// Whether a fact changes anything for the desk.

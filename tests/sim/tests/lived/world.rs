@@ -378,19 +378,26 @@ impl World {
         self.history.extend(unanswered);
     }
 
-    /// D11: every commit of the desk, decided again from the fold of those before it, is the same. What differs, in words.
-    pub fn decide_again(&self, log: &[Entry]) -> Vec<String> {
+    /// The commands by which the desk takes in facts, by the ids that it gives them.
+    fn facts(&self, log: &[Entry]) -> BTreeMap<Uuid, desk::Command> {
         let mut facts = BTreeMap::new();
-        let mut desk = Desk::default();
-        let mut wrong = Vec::new();
-        for At { position, subject, commit } in commits(log) {
-            if *subject != self.subjects.desk().unwrap() {
-                for (index, event) in (0_u32..).zip(&commit.events) {
-                    let id = Uuid::new_v5(&commit.command, format!("desk-takes-{index}").as_bytes());
+        for Entry { subject, frame, .. } in log {
+            for (place, commit) in frame.commits.iter().enumerate() {
+                for (index, event) in commit.events.iter().enumerate() {
+                    let id = Uuid::new_v5(&frame.id, format!("desk-takes-{place}-{index}").as_bytes());
                     facts.extend(taking::command(event, id_of(subject)).map(|command| (id, command)));
                 }
-                continue;
             }
+        }
+        facts
+    }
+
+    /// D11: every commit of the desk, decided again from the fold of those before it, is the same. What differs, in words.
+    pub fn decide_again(&self, log: &[Entry]) -> Vec<String> {
+        let facts = self.facts(log);
+        let mut desk = Desk::default();
+        let mut wrong = Vec::new();
+        for At { position, commit, .. } in commits(log).filter(At::is_desk) {
             let known = facts.get(&commit.command).or_else(|| self.asked.get(&commit.command)).cloned();
             let command = known.unwrap_or(desk::Command::Wake);
             let received = Received { at: commit.received_at, by: commit.actor.clone() };
