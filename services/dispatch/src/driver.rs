@@ -179,6 +179,7 @@ impl Driver {
             let ended = tokio::select! {
                 ended = holding::hold(&self.edge, &mut self.calls) => ended,
                 holder = lease::keep(self.lease.as_ref(), &me, since) => Ended::LeaseLost(holder),
+                broken = log_breaks(&self.edge) => Ended::Writer(Stop::Broken(broken)),
             };
             if since.elapsed() > HEALTHY {
                 pauses = Pauses::default();
@@ -279,5 +280,16 @@ impl Driver {
                 Some(call) = self.calls.recv() => call.refuse(broken.clone().into()),
             }
         }
+    }
+}
+
+/// Waits until the log is found broken, on whatever subject: the process follows all of it from the first record on, and the
+/// desk takes facts from everywhere.
+async fn log_breaks(edge: &Edge) -> Broken {
+    let mut steps = edge.people.steps();
+    match steps.wait_for(|progress| progress.broken.is_some()).await.ok().and_then(|progress| progress.broken.clone()) {
+        Some(broken) => broken,
+        // Nobody reads the log any more: the process ends.
+        None => std::future::pending().await,
     }
 }

@@ -105,7 +105,7 @@ impl DemoArgs {
         let (hurry, hurried) = mpsc::channel(1);
         let mut running = tokio::spawn(node.run(hurried));
         let channel = Endpoint::from_shared(format!("http://{address}")).map_err(io::Error::other)?.connect_lazy();
-        let narrator = Narrator::start(look(no_colour), !once);
+        let narrator = Narrator::start(look(no_colour), !once && io::stdout().is_terminal());
         let stage = Stage::new(channel, data, narrator, speed);
         // One that nobody will look at leaves other people's signposts alone.
         let signpost = (!once).then(|| Signpost::set_up(address, &realm)).flatten();

@@ -11,7 +11,7 @@ use muster_dispatch::{
 use muster_domain::{
     dispatch::{desk::Command, events::DeskEvent},
     event::Event,
-    kernel::{OfferId, ProviderId, Received, Role},
+    kernel::{OfferId, ProviderId, Received, RequestId, Role},
     registry::events::ProviderEvent,
 };
 use muster_edge::testing::{START, actor, reason};
@@ -141,6 +141,24 @@ async fn a_log_that_cannot_be_trusted_stops_the_desk_loudly() {
     assert!(matches!(scene.desk.ask(command, meta).await, Err(Unanswered::Undone(Undone::Broken(_)))));
     let unread = scene.client().list_offers(muster_edge::testing::call(Role::Officer, "o", Default::default())).await;
     assert_eq!(reason(&unread.unwrap_err()), "LOG_BROKEN", "nor is anything shown that rests on it");
+}
+
+#[tokio::test]
+async fn a_break_anywhere_in_the_log_stops_the_desk() {
+    let scene = Scene::start().await;
+    scene.enrol("a", 1).await;
+    scene.grant("r-1", "chu-rouen", 3).await;
+    scene.offer().await;
+    let journal = &scene.rig.edge.journal;
+    let request = scene.rig.edge.subjects.request(&RequestId::parse("r-1").unwrap()).unwrap();
+    let stray = Frame { id: ids::new(), previous: [7; 32], commits: vec![] };
+    let head = journal.head(&request).await.unwrap();
+    journal.append(&request, head, stray.id, stored::encode(&stray)).await.unwrap();
+    let mut state = scene.desk.state();
+    let broken = state.wait_for(|state| state.broken.is_some());
+    tokio::time::timeout(PATIENCE, broken).await.unwrap().unwrap();
+    let (command, meta) = see(1);
+    assert!(matches!(scene.desk.ask(command, meta).await, Err(Unanswered::Undone(Undone::Broken(_)))));
 }
 
 #[tokio::test]

@@ -269,12 +269,12 @@ fn entity() -> Entity {
     }
 }
 
-fn terms() -> Terms {
+pub fn terms() -> Terms {
     let duration = Duration::from_hours(720);
     Terms { services: services(), remote_teams: 1, onsite_teams: 0, person_days: 20, duration }
 }
 
-fn case(request: &RequestId, hospital: &HospitalId) -> Case {
+pub fn case(request: &RequestId, hospital: &HospitalId) -> Case {
     Case {
         request: request.clone(),
         hospital: hospital.clone(),

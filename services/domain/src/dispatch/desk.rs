@@ -19,7 +19,10 @@ mod status;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use index::Index;
 pub use rejection::Rejection;
@@ -335,10 +338,19 @@ impl Usage {
 /// What was worked out from the state and may be worked out again: no part of it.
 #[derive(Clone, Debug, Default)]
 struct Worked {
-    /// Admissible providers of open packages, each by its place among all providers, with their fit but for the load.
-    options: BTreeMap<PackageId, Vec<(usize, Fit)>>,
+    /// Who may be asked for open packages, taken capacity and earlier tries aside.
+    options: BTreeMap<PackageId, Admitted>,
     /// From when on the options must be worked out again.
     until: Option<Timestamp>,
+}
+
+/// Who may be asked for a package.
+#[derive(Clone, Debug, Default)]
+struct Admitted {
+    /// Providers by their place among all, with their fit but for the load.
+    fits: Vec<(usize, Fit)>,
+    /// Their places alone: many packages have the same.
+    places: Arc<[usize]>,
 }
 
 impl PartialEq for Worked {

@@ -42,7 +42,7 @@ async fn begin(stage: &Stage) -> Result<(), Trouble> {
     }
     propose(stage, &policy).await?;
     let says = format!(
-        "One officer proposes policy {}: what passes every gate and lacks no fact is granted at once.",
+        "An officer proposes policy {}: what passes every gate with all facts known is granted.",
         policy.version
     );
     stage.tell_now(says).await?;
@@ -181,7 +181,7 @@ async fn withdrawn(stage: &Stage) -> Result<(), Trouble> {
     let text = "The backups are clean and the hospital starts by itself: its authority withdraws.";
     play.tell(&page, "intake.request.withdrawn", text);
     stage.narrator.say(Line::Why(format!(
-        "{} is released at once: {} before, {} now",
+        "{} is released: from {} to {}",
         stage.data.name(&engagement.provider),
         free(&before),
         free(&after)

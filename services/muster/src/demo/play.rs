@@ -141,15 +141,19 @@ impl<'a> Play<'a> {
         self.until("the request is judged", |page| !page.gates.is_empty()).await
     }
 
-    /// Tells how it was judged, and what its rank rests on.
+    /// Tells how it was judged: what failed, or what its rank rests on.
     pub fn tell_judged(&self, page: &RequestPage) {
         self.tell(page, "eligibility.assessment.assessed", words::judged(page));
-        self.why(words::rank(page));
+        let failed = words::failed(page);
+        if failed.is_empty() {
+            self.why(words::rank(page));
+        }
+        self.why(failed);
     }
 
-    /// Tells which gates failed, or what makes the incident significant.
-    pub fn tell_gates(&self, page: &RequestPage) {
-        self.why(words::gates(page));
+    /// Tells what makes the incident significant.
+    pub fn tell_ground(&self, page: &RequestPage) {
+        self.why(words::ground(page));
     }
 
     /// An officer answers; waits until the answer stands.
@@ -211,12 +215,20 @@ impl<'a> Play<'a> {
         let (fit, until) = (words::looked_at(first), clock(moment(first.expires_at)));
         let text = match offers {
             [one] => format!("{fit}. {} is asked, until {until}.", self.name_of(&one.provider)),
-            more => {
-                format!("{fit}. The best {} are asked at once, until {until}: the first to accept has it.", more.len())
-            }
+            [_, _] => format!("{fit}. Two are asked, until {until}; the first to accept has it."),
+            more => format!("{fit}. {} are asked, until {until}; the first to accept has it.", more.len()),
         };
         self.tell_at(moment(first.offered_at), &text);
-        self.why(offers.iter().map(|offer| words::chosen(&self.stage.data, offer)));
+        self.tell_chosen(offers);
+    }
+
+    /// Why these are asked; by name if they are several.
+    fn tell_chosen(&self, offers: &[Offer]) {
+        self.why(offers.iter().filter_map(|offer| {
+            let fit = words::chosen(offer)?;
+            let alone = offers.len() == 1;
+            Some(if alone { fit } else { format!("{}: {fit}", self.name_of(&offer.provider)) })
+        }));
     }
 
     /// Tells why others are not asked.
@@ -233,7 +245,7 @@ impl<'a> Play<'a> {
         let until = clock(moment(first.expires_at));
         let text = format!("{before}{} {are} asked, until {until}.", names.join(" and "));
         self.tell_at(moment(first.offered_at), &text);
-        self.why(offers.iter().map(|offer| words::chosen(&self.stage.data, offer)));
+        self.tell_chosen(offers);
     }
 
     /// Tells how the work goes.

@@ -47,7 +47,7 @@ async fn rouen(stage: &Stage) -> Result<Work<'_>, Trouble> {
     let play = Play::open(stage, "FR-2019-ROUEN").await?;
     let page = play.endorse_and_submit().await?;
     play.tell_judged(&page);
-    play.tell_gates(&page);
+    play.tell_ground(&page);
     let page = play.decide("granted", None, Vec::new(), "").await?;
     play.tell_decided(&page);
     let offers = play.offered().await?;
@@ -90,8 +90,7 @@ async fn groningen(stage: &Stage) -> Result<(), Trouble> {
     let play = Play::open(stage, "NL-2023-UMCG-DDOS").await?;
     let page = play.endorse_and_submit().await?;
     play.tell_judged(&page);
-    play.tell_gates(&page);
-    let reason = "a slow website is no significant incident (Art 15(1)); the national CSIRT can help";
+    let reason = "a slow website is no significant incident (Art 15(1))";
     let page = play.decide("refused", None, Vec::new(), reason).await?;
     play.tell_decided(&page);
     play.until("the request is closed", |page| lane(page) == "closed").await.map(drop)
@@ -174,7 +173,7 @@ async fn done(stage: &Stage, work: &Work<'_>) -> Result<(), Trouble> {
     let filed = stage.cast.intake().file_report(play.authority.call(message)).await;
     play.authority.got("file the report", filed)?;
     let page = play.until("the request is closed", |page| state(page) == "closed").await?;
-    let text = "The authority files its report, which had two months (Art 16(9)). The request is closed.";
+    let text = "the authority files its report (Art 16(9)), and the request is closed.";
     play.tell(&page, "intake.request.summary-report-filed", text);
     Ok(())
 }

@@ -55,21 +55,20 @@ pub fn judged(page: &RequestPage) -> String {
         (1, _) => format!("but 1 of {gates} gates of the law fails"),
         (fail, _) => format!("but {fail} of {gates} gates of the law fail"),
     };
-    let missing = page.bands.iter().any(|band| band.basis == "unknown");
-    let missing = if missing { "; what is not known counts as the worst plausible" } else { "" };
-    format!("judged at once: {priority}, {passed}{missing}.")
+    format!("judged at once: {priority}, {passed}.")
 }
 
-/// Which gates failed, and why; what makes it significant if none did.
-pub fn gates(page: &RequestPage) -> Vec<String> {
-    let named = |name: &str| name.replace('-', " ");
-    let failed: Vec<_> = page.gates.iter().filter(|gate| gate.verdict == "fail").collect();
-    if failed.is_empty() {
-        let ground = |because: &str| because.split(';').next().unwrap_or_default().to_owned();
-        let first = page.gates.first();
-        return first.map(|gate| format!("{}: {}", named(&gate.gate), ground(&gate.because))).into_iter().collect();
-    }
-    failed.iter().map(|gate| format!("{} ({}): {}", named(&gate.gate), gate.article, gate.because)).collect()
+/// Which gates failed, and why.
+pub fn failed(page: &RequestPage) -> Vec<String> {
+    let failed = page.gates.iter().filter(|gate| gate.verdict == "fail");
+    failed.map(|gate| format!("{} ({}): {}", gate.gate.replace('-', " "), gate.article, gate.because)).collect()
+}
+
+/// What makes the incident significant, first of all.
+pub fn ground(page: &RequestPage) -> Option<String> {
+    let gate = page.gates.first()?;
+    let ground = gate.because.split(';').next().unwrap_or_default();
+    Some(format!("{} ({}): {ground}", gate.gate.replace('-', " "), gate.article))
 }
 
 /// What its rank rests on first.
@@ -78,13 +77,10 @@ pub fn rank(page: &RequestPage) -> Option<String> {
     Some(format!("scale and severity: band {} of 4, rule {} (Art 16(3)(a)): {}", band.band, band.rule, band.because))
 }
 
-/// Why a provider is asked.
-pub fn chosen(data: &Data, offer: &Offer) -> String {
-    let name = data.name(&offer.provider);
-    let standing = offer.considered.iter().find(|candidate| candidate.provider == offer.provider);
-    let Some(Standing::Fit(fit)) = standing.and_then(|candidate| candidate.standing.as_ref()) else {
-        return name.to_owned();
-    };
+/// How well a provider that is asked fits.
+pub fn chosen(offer: &Offer) -> Option<String> {
+    let chosen = offer.considered.iter().find(|candidate| candidate.provider == offer.provider)?;
+    let Some(Standing::Fit(fit)) = &chosen.standing else { return None };
     let start = span(Duration::from_secs(u64::from(fit.start_minutes) * 60));
     let languages = match fit.languages_missing {
         0 => "all languages",
@@ -92,7 +88,7 @@ pub fn chosen(data: &Data, offer: &Offer) -> String {
     };
     let references = 100_u32.saturating_sub(fit.health_gap);
     let load = if fit.load_percent > 0 { format!(", {} % busy", fit.load_percent) } else { String::new() };
-    format!("{name}: can start in {start}, {languages}, {references} health references{load}")
+    Some(format!("can start in {start}, {languages}, {references} health references{load}"))
 }
 
 /// How many were looked at, and how many fit: `2 of 30 providers fit`.

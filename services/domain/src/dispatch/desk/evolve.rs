@@ -8,7 +8,7 @@ use crate::{
         events::{DeskEvent, Package, ReleaseReason, Stage},
         matching::Slots,
     },
-    eligibility::events::{Case, PriorityKey, Terms},
+    eligibility::events::{Case, Policy, PriorityKey, Terms},
     kernel::{Corrupt, OfferId, PackageId, RequestId, Timestamp},
 };
 
@@ -29,19 +29,9 @@ impl Desk {
                 self.requirements.insert(requirement.member_state, requirement.clone());
                 self.worked = super::Worked::default();
             }
-            DeskEvent::PolicyTaken(policy) => {
-                self.policy = policy.clone();
-                self.worked = super::Worked::default();
-                let packages: Vec<_> = self.assignments.keys().cloned().collect();
-                packages.iter().for_each(|package| self.note_standing(package));
-            }
+            DeskEvent::PolicyTaken(policy) => self.evolve_policy(policy),
             DeskEvent::GrantTaken { case, terms, key, packages } => self.evolve_grant(case, terms, key, packages),
-            DeskEvent::PriorityTaken { key } => {
-                let granted = self.granted(&key.request)?;
-                granted.key = key.clone();
-                let packages = granted.packages.clone();
-                packages.iter().for_each(|package| self.note_standing(package));
-            }
+            DeskEvent::PriorityTaken { key } => self.evolve_priority(key)?,
             DeskEvent::WithdrawalTaken { request } => self.evolve_withdrawal(request),
             DeskEvent::Offered { .. } => self.evolve_offered(event)?,
             DeskEvent::Accepted { offer, mobilise_by, ends_at } => {
@@ -91,6 +81,21 @@ impl Desk {
             DeskEvent::Released { offer, reason, days_used, .. } => self.evolve_released(offer, *reason, *days_used)?,
             DeskEvent::RequestFinished { request, .. } => self.granted(request)?.finished = true,
         }
+        Ok(())
+    }
+
+    fn evolve_policy(&mut self, policy: &Policy) {
+        self.policy = policy.clone();
+        self.worked = super::Worked::default();
+        let packages: Vec<_> = self.assignments.keys().cloned().collect();
+        packages.iter().for_each(|package| self.note_standing(package));
+    }
+
+    fn evolve_priority(&mut self, key: &PriorityKey) -> Result<(), Corrupt> {
+        let packages = self.granted(&key.request)?.packages.clone();
+        packages.iter().for_each(|package| self.forget_standing(package));
+        self.granted(&key.request)?.key = key.clone();
+        packages.iter().for_each(|package| self.note_standing(package));
         Ok(())
     }
 

@@ -5,13 +5,16 @@ use std::collections::BTreeSet;
 use super::{Desk, Standing};
 #[cfg(test)]
 use super::{Engagement, OfferState, Stage};
-use crate::kernel::{OfferId, PackageId, Timestamp};
+use crate::{
+    eligibility::events::PriorityKey,
+    kernel::{OfferId, PackageId, Timestamp},
+};
 
 /// It follows from the rest of the state, event by event.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Index {
-    /// Packages with neither a pending offer nor an engagement, whose search goes on.
-    pub waiting: BTreeSet<PackageId>,
+    /// Packages with neither a pending offer nor an engagement, whose search goes on, by rank.
+    pub waiting: BTreeSet<(PriorityKey, PackageId)>,
     /// Packages with fewer pending offers than the policy would make at once.
     pub narrow: BTreeSet<PackageId>,
     /// When each pending offer ends.
@@ -23,29 +26,32 @@ pub(super) struct Index {
 impl Desk {
     /// Looks anew at how a package stands.
     pub(super) fn note_standing(&mut self, package: &PackageId) {
+        self.forget_standing(package);
         let Some(assignment) = self.assignments.get(package) else { return };
-        let (waits, narrow) = match &assignment.standing {
-            Standing::Waiting { .. } => (true, false),
+        let Some(granted) = self.requests.get(&assignment.request) else { return };
+        match &assignment.standing {
+            Standing::Waiting { .. } => {
+                self.index.waiting.insert((granted.key.clone(), package.clone()));
+            }
             Standing::Offered(offers) => {
-                let granted = self.requests.get(&assignment.request);
-                let width = granted.map_or(1, |granted| self.policy.offer_width_for(granted.key.priority()));
-                (false, offers.len() < usize::try_from(width).unwrap_or(1))
+                let width = self.policy.offer_width_for(granted.key.priority());
+                if offers.len() < usize::try_from(width).unwrap_or(1) {
+                    self.index.narrow.insert(package.clone());
+                }
             }
             Standing::Engaged(_) | Standing::Completed | Standing::GivenUp | Standing::Withdrawn => {
                 self.worked.options.remove(package);
-                (false, false)
             }
-        };
-        keep(&mut self.index.waiting, package, waits);
-        keep(&mut self.index.narrow, package, narrow);
+        }
     }
-}
 
-fn keep(set: &mut BTreeSet<PackageId>, package: &PackageId, belongs: bool) {
-    if !belongs {
-        set.remove(package);
-    } else if !set.contains(package) {
-        set.insert(package.clone());
+    /// Forgets how a package stands, before it changes its rank.
+    pub(super) fn forget_standing(&mut self, package: &PackageId) {
+        let request = self.assignments.get(package).map(|assignment| &assignment.request);
+        if let Some(granted) = request.and_then(|request| self.requests.get(request)) {
+            self.index.waiting.remove(&(granted.key.clone(), package.clone()));
+        }
+        self.index.narrow.remove(package);
     }
 }
 
@@ -55,9 +61,10 @@ impl Index {
     pub fn of(desk: &Desk) -> Self {
         let mut index = Self::default();
         for (id, assignment) in &desk.assignments {
-            let width = desk.policy.offer_width_for(desk.requests[&assignment.request].key.priority());
+            let key = &desk.requests[&assignment.request].key;
+            let width = desk.policy.offer_width_for(key.priority());
             if let Standing::Waiting { .. } = assignment.standing {
-                index.waiting.insert(id.clone());
+                index.waiting.insert((key.clone(), id.clone()));
             }
             if let Standing::Offered(offers) = &assignment.standing
                 && offers.len() < usize::try_from(width).unwrap()

@@ -4,9 +4,10 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
 };
 
-use super::{Desk, Enlisted, Offer, OfferState, Standing, Usage, asked_in};
+use super::{Admitted, Desk, Enlisted, Offer, OfferState, Standing, Usage, asked_in};
 use crate::{
     dispatch::{
         admissibility::{Question, admissible, contract_at, fit},
@@ -27,8 +28,8 @@ struct Place<'a> {
     load_percent: u32,
 }
 
-/// Admissible providers by place, with their fit but for the load.
-type Options = BTreeMap<PackageId, Vec<(usize, Fit)>>;
+/// Who may be asked for each package.
+type Options = BTreeMap<PackageId, Admitted>;
 
 /// A pending offer that may have to yield.
 #[derive(Clone)]
@@ -43,6 +44,7 @@ struct Yielding<'a> {
 }
 
 /// Something that ends so that a higher package gets in.
+#[derive(Clone)]
 enum Yields<'a> {
     /// A pending offer.
     Offer(Yielding<'a>),
@@ -58,6 +60,23 @@ impl<'a> Yields<'a> {
             Self::Job(_, key) => Some(key),
         }
     }
+
+    /// What ends first: what harms nobody, then the lowest.
+    fn order(&self) -> (bool, Option<Reverse<&'a PriorityKey>>) {
+        (self.harmed().is_some(), self.harmed().map(Reverse))
+    }
+}
+
+/// How much harm a plan does, the least first: the highest package that loses is as low as can be, and few lose.
+type Harm<'a> = (bool, Option<Reverse<&'a PriorityKey>>, usize);
+
+/// A package that seeks a place.
+#[derive(Clone, Copy)]
+struct Seeker<'a> {
+    package: &'a PackageId,
+    key: &'a PriorityKey,
+    /// When it was looked at first: offers are made in that order.
+    turn: usize,
 }
 
 /// One round of settling.
@@ -68,10 +87,19 @@ struct Round<'a> {
     places: Vec<Place<'a>>,
     matching: Matching,
     /// The package of each job in the matching.
-    jobs: Vec<&'a PackageId>,
+    jobs: Vec<Seeker<'a>>,
     /// How many jobs have a place.
     served: usize,
+    /// How many packages were looked at.
+    turns: usize,
+    /// How often one found a place.
+    moves: usize,
     waiting: BTreeSet<(&'a PriorityKey, &'a PackageId)>,
+    /// Packages that found no place, each with its turn and its job, if it has one.
+    unserved: BTreeMap<(&'a PriorityKey, &'a PackageId), (usize, Option<usize>)>,
+    /// What found no place since anything moved last: whoever could go nowhere else, ranks no higher and takes no less, need
+    /// not try.
+    hopeless: BTreeMap<Arc<[usize]>, Vec<(&'a PriorityKey, Slots)>>,
     /// Pending offers by place; looked for when a package finds no room.
     yielding: Option<Vec<Vec<Yielding<'a>>>>,
     rescinded: Vec<(&'a OfferId, RescindReason)>,
@@ -108,38 +136,67 @@ impl Desk {
 impl<'a> Round<'a> {
     fn new(desk: &'a Desk, at: Timestamp, options: Options) -> Self {
         let places = places(desk, at);
-        let waiting = desk.index.waiting.iter();
-        let waiting = waiting.filter_map(|id| Some((&desk.requests.get(&desk.assignments.get(id)?.request)?.key, id)));
-        let (waiting, asked_max) = (waiting.collect(), desk.asked_max());
+        let waiting = desk.index.waiting.iter().map(|(key, package)| (key, package)).collect();
         let matching = Matching::new(places.iter().map(|place| place.free).collect());
-        let (jobs, served, yielding, rescinded, escalated) = Default::default();
-        Self { desk, at, options, places, matching, jobs, served, waiting, yielding, rescinded, escalated, asked_max }
+        let asked_max = desk.asked_max();
+        let (jobs, served, turns, moves, unserved, hopeless) = Default::default();
+        let (yielding, rescinded, escalated) = Default::default();
+        Self {
+            desk,
+            at,
+            options,
+            places,
+            matching,
+            jobs,
+            served,
+            turns,
+            moves,
+            waiting,
+            unserved,
+            hopeless,
+            yielding,
+            rescinded,
+            escalated,
+            asked_max,
+        }
     }
 
     /// Who may be asked for the package, taken capacity and earlier tries aside; worked out once.
-    fn admitted(&mut self, package: &PackageId) -> &[(usize, Fit)] {
+    fn admitted(&mut self, package: &PackageId) -> &Admitted {
         if !self.options.contains_key(package) {
             let question = self.desk.question(package, self.at);
-            let admitted = self.desk.providers.values().enumerate().filter_map(|(place, enlisted)| {
+            let fits = self.desk.providers.values().enumerate().filter_map(|(place, enlisted)| {
                 let question = question.as_ref()?;
                 let contract = admissible(&enlisted.provider, enlisted.suspended, question).ok()?;
                 Some((place, fit(&enlisted.provider, contract, question, 0, self.desk.policy.version)))
             });
-            self.options.insert(package.clone(), admitted.collect());
+            let fits: Vec<_> = fits.collect();
+            let places = fits.iter().map(|(place, _)| *place).collect();
+            return self.options.entry(package.clone()).or_insert(Admitted { fits, places });
         }
-        self.options.get(package).map(Vec::as_slice).unwrap_or_default()
+        self.options.entry(package.clone()).or_default()
     }
 
     /// Providers that may be asked for the package now: place and fit.
     fn options(&mut self, package: &PackageId) -> Vec<(usize, Fit)> {
         self.admitted(package);
         let tried = self.tried(package);
-        let admitted = self.options.get(package).into_iter().flatten();
+        let admitted = self.options.get(package).into_iter().flat_map(|admitted| &admitted.fits);
         let now = admitted.filter(|(place, _)| !tried.contains(place)).filter_map(|(place, fit)| {
             let load_percent = self.places.get(*place)?.load_percent;
             Some((*place, Fit { load_percent, ..*fit }))
         });
         now.collect()
+    }
+
+    /// The places of providers that may be asked for the package now.
+    fn places_now(&mut self, package: &PackageId) -> Arc<[usize]> {
+        let tried = self.tried(package);
+        let places = &self.admitted(package).places;
+        if tried.is_empty() {
+            return places.clone();
+        }
+        places.iter().copied().filter(|place| !tried.contains(place)).collect()
     }
 
     /// Places that had the package and did not take or finish it.
@@ -163,33 +220,60 @@ impl<'a> Round<'a> {
     fn match_waiting(&mut self) {
         loop {
             while self.has_room()
-                && let Some((_, package)) = self.waiting.pop_first()
+                && let Some((key, package)) = self.waiting.pop_first()
             {
-                self.match_one(package);
+                self.turns = self.turns.saturating_add(1);
+                self.seek(Seeker { package, key, turn: self.turns }, None);
             }
-            if !self.has_room() || !self.unserved().into_iter().any(|job| self.make_way(job)) {
+            // Where nothing moved, whoever found no place still finds none.
+            if !self.has_room() || self.moves == 0 || !self.seek_again() {
                 return;
             }
         }
     }
 
-    fn match_one(&mut self, package: &'a PackageId) {
-        let options = self.options(package);
-        if options.is_empty() {
+    /// Tries the packages that found no place again, highest first, until one does. Whether one did.
+    fn seek_again(&mut self) -> bool {
+        let unserved: Vec<_> = self.unserved.iter().map(|(seeker, tried)| (*seeker, *tried)).collect();
+        unserved.into_iter().any(|((key, package), (turn, job))| self.seek(Seeker { package, key, turn }, job))
+    }
+
+    /// Looks for a place. Whether there is one now.
+    fn seek(&mut self, seeker: Seeker<'a>, job: Option<usize>) -> bool {
+        let Seeker { package, key, turn } = seeker;
+        let places = self.places_now(package);
+        if places.is_empty() {
             let told = self.desk.assignments.get(package).map(|a| &a.standing);
             if told == Some(&Standing::Waiting { escalated: false }) {
                 self.escalated.push(package);
             }
-            return;
+            return false;
         }
-        let options = options.iter().map(|(place, fit)| (*place, fit.cost())).collect();
-        let job = self.jobs.len();
-        self.jobs.push(package);
-        if self.matching.add(Job { takes: self.takes(package), options }) {
-            self.served = self.served.saturating_add(1);
-        } else {
-            self.make_way(job);
+        let takes = self.takes(package);
+        let known = self.hopeless.get(&places).map(Vec::as_slice).unwrap_or_default();
+        if known.iter().any(|(higher, less)| *higher <= key && takes.holds(less)) {
+            self.unserved.insert((key, package), (turn, job));
+            return false;
         }
+        let (job, placed) = match job {
+            Some(job) => (job, self.matching.retry(job)),
+            None => {
+                let options = self.options(package).iter().map(|(place, fit)| (*place, fit.cost())).collect();
+                self.jobs.push(seeker);
+                (self.jobs.len().saturating_sub(1), self.matching.add(Job { takes, options }))
+            }
+        };
+        if placed || self.make_way(job) {
+            self.served = self.matching.placed().iter().flatten().count();
+            self.moves = self.moves.saturating_add(1);
+            self.unserved.remove(&(key, package));
+            // Whoever moved to make room may have left room for others.
+            self.hopeless.clear();
+            return true;
+        }
+        self.hopeless.entry(places).or_default().push((key, takes));
+        self.unserved.insert((key, package), (turn, Some(job)));
+        false
     }
 
     /// Whether this commit may ask for another package.
@@ -197,77 +281,85 @@ impl<'a> Round<'a> {
         self.served.saturating_add(self.escalated.len()) < self.asked_max
     }
 
-    /// Jobs without a place, highest first.
-    fn unserved(&self) -> Vec<usize> {
-        let placed = self.matching.placed().iter().enumerate();
-        let mut jobs: Vec<_> = placed.filter(|(_, place)| place.is_none()).map(|(job, _)| job).collect();
-        jobs.sort_by_key(|job| self.key_of(*job));
-        jobs
-    }
-
-    fn key_of(&self, job: usize) -> Option<&'a PriorityKey> {
-        let assignment = self.desk.assignments.get(*self.jobs.get(job)?)?;
-        self.desk.requests.get(&assignment.request).map(|granted| &granted.key)
-    }
-
     /// Lets a job in where the least harm is done: at one place, wave extras end first, then what the lowest packages have,
     /// be it an offer or a place of this round. Whether it got in.
     fn make_way(&mut self, job: usize) -> bool {
-        let Some(key) = self.key_of(job) else { return false };
+        let Some(Seeker { key, .. }) = self.jobs.get(job).copied() else { return false };
         let yielding = self.yielding.take().unwrap_or_else(|| self.pending());
-        let seated = self.seated();
-        let reach = self.matching.reach(job).into_iter();
-        let plans = reach.filter_map(|place| {
-            let (offers, seated) = (yielding.get(place)?, seated.get(&place).map(Vec::as_slice).unwrap_or_default());
-            self.plan(job, key, place, offers, seated)
-        });
-        let best = plans.min_by_key(|(_, yields)| {
-            let highest = yields.iter().filter_map(|y| y.harmed()).min();
-            (highest.is_some(), highest.map(Reverse), yields.len())
-        });
+        let plan = self.best_plan(job, key, &yielding);
         self.yielding = Some(yielding);
-        let Some((mut matching, yields)) = best else { return false };
+        let Some((mut matching, yields)) = plan else { return false };
+        let mut unseated = Vec::new();
         for yielded in yields {
             match yielded {
                 Yields::Offer(offer) => self.take_back(&offer),
-                Yields::Job(job, _) => {
-                    matching.retry(job);
-                }
+                Yields::Job(job, _) => unseated.push(job),
+            }
+        }
+        for job in unseated {
+            if !matching.retry(job)
+                && let Some(Seeker { package, key, turn }) = self.jobs.get(job)
+            {
+                self.unserved.insert((key, package), (*turn, Some(job)));
             }
         }
         self.matching = matching;
-        self.served = self.matching.placed().iter().flatten().count();
         true
+    }
+
+    /// Where the least harm is done, and what ends there. Places are looked at in the order of the least that each could do.
+    fn best_plan(
+        &self,
+        job: usize,
+        key: &'a PriorityKey,
+        yielding: &[Vec<Yielding<'a>>],
+    ) -> Option<(Matching, Vec<Yields<'a>>)> {
+        let seated = self.seated();
+        let lower = |place: usize| {
+            let offers = yielding.get(place).into_iter().flatten().filter(|offer| offer.extra || offer.key > key);
+            let seated = seated.get(&place).into_iter().flatten().filter(|(_, of)| *of > key);
+            let offers = offers.cloned().map(Yields::Offer);
+            offers.chain(seated.map(|(job, key)| Yields::Job(*job, key)))
+        };
+        let reach = self.matching.reach(job).into_iter();
+        let mut places: Vec<(Harm, usize)> = reach
+            .filter_map(|place| {
+                let (harms, lowest) = lower(place).map(|yields| yields.order()).min()?;
+                Some(((harms, lowest, 1), place))
+            })
+            .collect();
+        places.sort_unstable();
+        let mut best: Option<(Harm, Matching, Vec<Yields>)> = None;
+        for (least, place) in places {
+            if best.as_ref().is_some_and(|(harm, ..)| *harm <= least) {
+                break;
+            }
+            let mut lower: Vec<_> = lower(place).collect();
+            lower.sort_by_key(Yields::order);
+            let Some((matching, yields)) = self.plan(job, place, lower) else { continue };
+            let highest = yields.iter().filter_map(Yields::harmed).min();
+            let harm = (highest.is_some(), highest.map(Reverse), yields.len());
+            if best.as_ref().is_none_or(|(least, ..)| harm < *least) {
+                best = Some((harm, matching, yields));
+            }
+        }
+        best.map(|(_, matching, yields)| (matching, yields))
     }
 
     /// What this round gave to each place.
     fn seated(&self) -> BTreeMap<usize, Vec<(usize, &'a PriorityKey)>> {
         let mut seated: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (job, place) in self.matching.placed().iter().enumerate() {
-            if let (Some(place), Some(key)) = (place, self.key_of(job)) {
-                seated.entry(*place).or_default().push((job, key));
+        for (job, (place, seeker)) in self.matching.placed().iter().zip(&self.jobs).enumerate() {
+            if let Some(place) = place {
+                seated.entry(*place).or_default().push((job, seeker.key));
             }
         }
         seated
     }
 
-    /// What must end at this place, lowest first, for the job to get in; `None` if even all of it is not enough.
-    fn plan(
-        &self,
-        job: usize,
-        key: &PriorityKey,
-        place: usize,
-        offers: &[Yielding<'a>],
-        seated: &[(usize, &'a PriorityKey)],
-    ) -> Option<(Matching, Vec<Yields<'a>>)> {
-        let offers = offers.iter().filter(|offer| offer.extra || offer.key > key);
-        let mut lower: Vec<_> = offers.cloned().map(Yields::Offer).collect();
-        let seated = seated.iter().filter(|(_, of)| *of > key);
-        lower.extend(seated.map(|(job, key)| Yields::Job(*job, key)));
-        if lower.is_empty() {
-            return None;
-        }
-        lower.sort_by_key(|yields| Reverse(yields.harmed().map_or((true, key), |key| (false, key))));
+    /// How many of `lower` must end at this place, the first first, for the job to get in; `None` if even all of it is not
+    /// enough.
+    fn plan(&self, job: usize, place: usize, lower: Vec<Yields<'a>>) -> Option<(Matching, Vec<Yields<'a>>)> {
         let mut trial = self.matching.clone();
         let mut yields = Vec::new();
         for next in lower {
@@ -338,12 +430,13 @@ impl<'a> Round<'a> {
         for (offer, reason) in &self.rescinded {
             events.push(DeskEvent::Rescinded { offer: (*offer).clone(), reason: *reason, note: String::new() });
         }
-        let placed: Vec<_> = self.jobs.iter().copied().zip(self.matching.placed().iter().copied()).collect();
-        for (package, place) in placed {
-            if let Some(place) = place {
-                let offered = self.offered(package, place, false, &events);
-                events.extend(offered);
-            }
+        let placed = self.jobs.iter().zip(self.matching.placed());
+        let mut placed: Vec<_> =
+            placed.filter_map(|(seeker, place)| Some((seeker.turn, seeker.package, (*place)?))).collect();
+        placed.sort_unstable();
+        for (_, package, place) in placed {
+            let offered = self.offered(package, place, false, &events);
+            events.extend(offered);
         }
         for package in self.escalated.clone() {
             let considered = self.considered(package);
@@ -355,8 +448,10 @@ impl<'a> Round<'a> {
     /// Asks further providers for packages of higher rank, as long as the policy says so and capacity is free.
     fn widen(&mut self, events: &mut Vec<DeskEvent>) {
         let mut asked: BTreeMap<&PackageId, BTreeSet<usize>> = BTreeMap::new();
-        for (package, place) in self.jobs.iter().zip(self.matching.placed()) {
-            asked.entry(package).or_default().extend(place);
+        for (seeker, place) in self.jobs.iter().zip(self.matching.placed()) {
+            if let Some(place) = place {
+                asked.entry(seeker.package).or_default().insert(*place);
+            }
         }
         let fewer = self.rescinded.iter().filter_map(|(offer, _)| Some(&self.desk.offers.get(*offer)?.package));
         for package in self.desk.index.narrow.iter().chain(fewer) {
@@ -410,7 +505,7 @@ impl<'a> Round<'a> {
         self.admitted(package);
         let (takes, tried) = (self.takes(package), self.tried(package));
         let Some(question) = self.desk.question(package, self.at) else { return Vec::new() };
-        let mut admitted = self.options.get(package).into_iter().flatten().peekable();
+        let mut admitted = self.options.get(package).into_iter().flat_map(|admitted| &admitted.fits).peekable();
         let mut candidates: Vec<_> = Vec::with_capacity(self.places.len());
         for (index, place) in self.places.iter().enumerate() {
             let provider = &place.enlisted.provider;
