@@ -340,7 +340,7 @@ fn command(desk: &Desk, what: u8) -> Option<Command> {
     let (offer, by) = offers.get(usize::from(what / 10) % offers.len().max(1))?;
     let (offer, by) = ((*offer).clone(), by.provider.clone());
     Some(match what % 10 {
-        0 | 1 | 2 => Command::Accept { offer, by },
+        0..=2 => Command::Accept { offer, by },
         3 => Command::Decline { offer, by, reason: DeclineReason::Skills, note },
         4 => Command::See { offer, by },
         5 => Command::ReachStage { offer, by, stage: Stage::OnTask },
@@ -409,13 +409,15 @@ fn every_fact_is_taken(log: &Log, desk: &Desk, commits: &[(Position, Commit)]) {
     let mut order = Vec::new();
     for (at, (_, commit)) in commits.iter().enumerate() {
         for event in &commit.events {
-            let sequence = match event.clone().try_into().unwrap() {
-                DeskEvent::GrantTaken { case, .. } => {
-                    order.push(case.request.clone());
-                    grants.iter().find(|(request, _)| *request == case.request).unwrap().1
-                }
-                DeskEvent::WithdrawalTaken { request } => withdrawn[&request],
-                _ => continue,
+            let event: DeskEvent = event.clone().try_into().unwrap();
+            let sequence = if let DeskEvent::GrantTaken { case, .. } = event {
+                let (_, sequence) = grants.iter().find(|(request, _)| *request == case.request).unwrap();
+                order.push(case.request);
+                *sequence
+            } else if let DeskEvent::WithdrawalTaken { request } = event {
+                withdrawn[&request]
+            } else {
+                continue;
             };
             assert!(commits[..at].iter().all(|(_, before)| before.taken < Some(sequence)), "none was skipped");
         }

@@ -223,7 +223,9 @@ impl Hand {
                     Err(AppendError::Unknown(why) | AppendError::Unavailable(why)) => Err(Lost::Unavailable(why)),
                 })
             }
-            _ => Input::Checked(Ok(log.load(&log.desk()).last().map_or(0, |record| record.sequence))),
+            Output::Check | Output::Answer { .. } | Output::Stop(_) => {
+                Input::Checked(Ok(log.load(&log.desk()).last().map_or(0, |record| record.sequence)))
+            }
         };
         self.tell(input, now);
         true
