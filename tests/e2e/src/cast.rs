@@ -24,7 +24,7 @@ use muster_api::{
     r#type::v1::{Entity, Facts, Impact, Needs, Offer, Position},
 };
 use muster_domain::kernel::Role;
-use muster_edge::testing::call;
+use muster_edge::testing::{call, reason};
 use prost_types::Timestamp;
 use tonic::{
     Code, Status,
@@ -349,9 +349,9 @@ pub async fn surely<T>(mut attempt: impl AsyncFnMut() -> Result<tonic::Response<
     answered.unwrap_or_else(|_| panic!("nobody answers: {last:?}"))
 }
 
-/// Whether the same call again may be answered.
+/// Whether the same call again may be answered: nobody could answer now, or the line broke off.
 pub fn may_help(no: &Status) -> bool {
-    matches!(no.code(), Code::Unavailable | Code::Unknown | Code::Cancelled | Code::ResourceExhausted)
+    matches!(no.code(), Code::Unavailable | Code::ResourceExhausted) || reason(no) == "TRANSPORT"
 }
 
 /// Looks until there is something; `what` says what is waited for.
