@@ -218,6 +218,8 @@ impl Writer {
 
     /// Takes what happened and sends nothing yet: what is decided on many things that wait leaves as one frame.
     pub fn take(&mut self, input: Input, now: Timestamp) -> Vec<Output> {
+        // The desk's time never goes back, not even where the writer before this one had a faster clock.
+        let now = self.recorded_at.max(now);
         if let Some(undone) = self.stopped.clone() {
             return match input {
                 Input::Command { ticket, .. } => vec![Output::Answer { ticket, answer: Err(undone) }],
@@ -325,7 +327,7 @@ impl Writer {
             self.push(None, ticket, ready);
             return false;
         }
-        match self.desk.handle(command, &meta.received) {
+        match self.desk.handle(command, &meta.received, now) {
             Err(Rejection::Corrupt(corrupt)) => {
                 let broken = Broken::Corrupt { sequence: self.head, what: corrupt.to_string() };
                 self.push(None, ticket, Ready::Refused(broken.clone().into()));
@@ -343,7 +345,7 @@ impl Writer {
             Ok(events) => {
                 self.cut_short |= self.desk.is_cut_short(&events);
                 self.commands.insert(meta.command, (meta.fingerprint, None));
-                self.recorded_at = self.recorded_at.max(now);
+                self.recorded_at = now;
                 let commit = self.commit(meta, events);
                 self.push(Some(commit), ticket, Ready::Here);
                 true

@@ -27,7 +27,7 @@ use muster_journal::{
         Broken,
         follower::{Fold, Seen},
     },
-    stored::Position,
+    stored::{Commit, Position},
     subjects::id_of,
 };
 
@@ -267,8 +267,10 @@ impl Work {
         }
     }
 
-    /// Takes one event of the desk; `at` is when its command came.
-    fn dispatch(&mut self, event: &DeskEvent, at: Timestamp, position: Position) {
+    /// Takes one event of the desk. What somebody did, they did when their command was received; what the desk worked out
+    /// itself, it worked out when it decided.
+    fn dispatch(&mut self, event: &DeskEvent, commit: &Commit, position: Position) {
+        let (at, decided_at) = (commit.received_at, commit.recorded_at);
         if self.broken.is_some() {
             return;
         }
@@ -284,11 +286,11 @@ impl Work {
             DeskEvent::PriorityTaken { key } => self.ranked(&key.request, position),
             DeskEvent::Escalated { package, considered } => {
                 let looked = self.looked(considered);
-                self.escalations.insert(package.clone(), Escalation { at, looked });
+                self.escalations.insert(package.clone(), Escalation { at: decided_at, looked });
             }
             DeskEvent::Offered { offer, provider, expires_at, considered, .. } => {
                 let looked = self.looked(considered);
-                self.offered(offer, provider, Trail::new(at, *expires_at, looked));
+                self.offered(offer, provider, Trail::new(decided_at, *expires_at, looked));
                 self.touch(offer, position);
             }
             DeskEvent::Seen { offer } => self.note(offer, position, |trail| trail.seen_at = Some(at)),
@@ -380,7 +382,7 @@ impl Fold for Work {
         for event in &seen.commit.events {
             match event {
                 Event::Request(event) => self.request(id_of(seen.subject), event),
-                Event::Desk(event) => self.dispatch(event, seen.commit.received_at, seen.position),
+                Event::Desk(event) => self.dispatch(event, seen.commit, seen.position),
                 Event::Realm(_)
                 | Event::Hospital(_)
                 | Event::Authority(_)

@@ -334,9 +334,9 @@ impl<'a> Timeline<'a> {
         self.steps.get(moment.step).map(|(position, _)| *position).unwrap_or_default()
     }
 
-    /// When the command of a moment was received.
-    pub fn received_at(&self, moment: Moment) -> Timestamp {
-        self.steps.get(moment.step).map(|(_, commit)| commit.received_at).unwrap_or_default()
+    /// When the commit of a moment was decided.
+    pub fn recorded_at(&self, moment: Moment) -> Timestamp {
+        self.steps.get(moment.step).map(|(_, commit)| commit.recorded_at).unwrap_or_default()
     }
 
     /// A package's offers, in order.

@@ -13,6 +13,7 @@
 mod answer;
 mod evolve;
 mod index;
+mod lapse;
 mod rejection;
 mod settle;
 mod status;
@@ -341,8 +342,7 @@ impl Usage {
 struct Worked {
     /// Who may be asked for open packages, taken capacity and earlier tries aside.
     options: BTreeMap<PackageId, Admitted>,
-    /// From when until when they hold: between two moments at which terms change. Commands may come late, so time does not
-    /// only go forward here.
+    /// From when until when they hold, between two moments at which terms change: all that lapsed is taken back.
     hold: Option<Range<Timestamp>>,
 }
 
@@ -409,12 +409,13 @@ impl Default for Desk {
 
 impl Aggregate for DeskAggregate {
     type State = Desk;
-    type Command = Command;
+    /// And when the desk decides it.
+    type Command = (Command, Timestamp);
     type Event = DeskEvent;
     type Rejection = Rejection;
 
-    fn decide(desk: &Desk, command: Command, received: &Received) -> Result<Vec<DeskEvent>, Rejection> {
-        desk.clone().handle(command, received)
+    fn decide(desk: &Desk, (command, now): Self::Command, received: &Received) -> Result<Vec<DeskEvent>, Rejection> {
+        desk.clone().handle(command, received, now)
     }
 
     fn evolve(desk: &mut Desk, event: &DeskEvent) -> Result<(), Corrupt> {
@@ -425,14 +426,25 @@ impl Aggregate for DeskAggregate {
 impl Desk {
     /// Decides a command and takes the events it causes into the state: the command's own, then those of settling. A refused
     /// command changes nothing.
-    pub fn handle(&mut self, command: Command, received: &Received) -> Result<Vec<DeskEvent>, Rejection> {
+    ///
+    /// `now` is when the desk decides: the commit's `recorded_at`, which never goes back. A command may have been received
+    /// before one that was decided already, and its deadlines are judged by that; what the desk works out itself, it works
+    /// out as of now.
+    pub fn handle(
+        &mut self,
+        command: Command,
+        received: &Received,
+        now: Timestamp,
+    ) -> Result<Vec<DeskEvent>, Rejection> {
         let wakes = command == Command::Wake;
-        let mut events = self.answer(command, received)?;
+        let mut events = self.answer(command, received, now)?;
         self.take_all(&events)?;
         if wakes || events.iter().any(unsettles) {
-            let settled = self.settle(received.at);
-            self.take_all(&settled)?;
-            events.extend(settled);
+            for step in [Self::lapse, Self::settle] {
+                let caused = step(self, now);
+                self.take_all(&caused)?;
+                events.extend(caused);
+            }
         }
         let finished = self.finished(&events);
         self.take_all(&finished)?;

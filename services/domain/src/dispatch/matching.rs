@@ -131,7 +131,7 @@ impl Matching {
 
     fn place(&mut self, index: usize) -> bool {
         match self.jobs.get(index) {
-            Some(job) if job.takes.teams == 1 => self.place_one(index),
+            Some(job) if job.takes.teams == 1 => self.place_one(index) || self.place_where_days_bind(index),
             Some(_) => self.place_large(index),
             None => false,
         }
@@ -148,6 +148,16 @@ impl Matching {
             return true;
         }
         options.iter().any(|(place, _)| self.clear_and_take(index, *place, takes))
+    }
+
+    /// Ways count teams: where it is days that are short, the cheapest place from which enough others can move away.
+    fn place_where_days_bind(&mut self, index: usize) -> bool {
+        let Some(job) = self.jobs.get(index) else { return false };
+        let takes = job.takes;
+        let options = job.options().map(|(gate, cost)| (cost, gate / 2));
+        let mut short: Vec<_> = options.filter(|(_, place)| self.free(*place).days < takes.days).collect();
+        short.sort_unstable();
+        short.into_iter().any(|(_, place)| self.clear_and_take(index, place, takes))
     }
 
     fn clear_and_take(&mut self, index: usize, place: usize, takes: Slots) -> bool {

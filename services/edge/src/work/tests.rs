@@ -115,7 +115,7 @@ impl Log {
 
     fn decide(&mut self, minutes: u64, command: Command) -> Position {
         let received = Received { at: at(minutes), by: actor(Role::System, "desk") };
-        let events = self.desk.handle(command, &received).unwrap();
+        let events = self.desk.handle(command, &received, received.at).unwrap();
         let subject = self.subjects.desk().unwrap();
         self.append(&subject, at(minutes), events.into_iter().map(Into::into).collect())
     }

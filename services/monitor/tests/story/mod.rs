@@ -267,7 +267,7 @@ impl Story {
 
     pub fn dispatch(&mut self, command: desk::Command, by: &Actor) -> Position {
         let received = self.received(by);
-        let events = self.desk.handle(command, &received).unwrap();
+        let events = self.desk.handle(command, &received, received.at).unwrap();
         let subject = self.subjects.desk().unwrap();
         self.append(subject, by, events.into_iter().map(Event::from).collect())
     }

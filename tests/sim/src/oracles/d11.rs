@@ -24,10 +24,9 @@ pub fn check(log: &[Entry]) -> Vec<Violation> {
     let desk = Timeline::of(log);
     let mut found = Vec::new();
     for (moment, commit, event) in desk.events() {
-        let now = commit.received_at;
-        let mut says = offered(&desk, moment, now, event);
+        let mut says = offered(&desk, moment, commit.recorded_at, event);
         if let DeskEvent::Accepted { offer, mobilise_by, ends_at } = event {
-            says.extend(accepted(&desk, moment, now, offer, (*mobilise_by, *ends_at)));
+            says.extend(accepted(&desk, moment, commit.received_at, offer, (*mobilise_by, *ends_at)));
         }
         found.extend(says.into_iter().map(|says| Violation::new(ID, desk.position(moment), says)));
     }
@@ -93,7 +92,7 @@ fn offered(desk: &Timeline, moment: Moment, now: Timestamp, event: &DeskEvent) -
 fn accepted(
     desk: &Timeline,
     moment: Moment,
-    now: Timestamp,
+    received_at: Timestamp,
     offer: &OfferId,
     (mobilise_by, ends_at): (Timestamp, Timestamp),
 ) -> Vec<String> {
@@ -113,11 +112,11 @@ fn accepted(
         starts.onsite_abroad
     };
     let mut found = Vec::new();
-    if mobilise_by != now.plus(start) {
-        found.push(format!("{offer} must start by {mobilise_by}; by contract it is {}", now.plus(start)));
+    if mobilise_by != received_at.plus(start) {
+        found.push(format!("{offer} must start by {mobilise_by}; by contract it is {}", received_at.plus(start)));
     }
-    if ends_at != now.plus(grant.terms.duration) {
-        found.push(format!("{offer} ends at {ends_at}; by the grant it is {}", now.plus(grant.terms.duration)));
+    if ends_at != received_at.plus(grant.terms.duration) {
+        found.push(format!("{offer} ends at {ends_at}; by the grant it is {}", received_at.plus(grant.terms.duration)));
     }
     found
 }

@@ -15,7 +15,7 @@ pub fn check(log: &[Entry]) -> Vec<Violation> {
     let mut found = Vec::new();
     for (moment, commit, event) in desk.events() {
         let DeskEvent::Offered { offer, package, provider, contract, considered, .. } = event else { continue };
-        let now = commit.received_at;
+        let now = commit.recorded_at;
         let mut wrong = desk.forbids(package, provider, moment, now);
         let terms = desk.terms_at(provider, moment).map(|(terms, _)| terms);
         if let Some(in_force) = terms.and_then(|terms| in_force(terms, now)).filter(|found| found.id != *contract) {

@@ -50,6 +50,8 @@ pub struct World {
     pub subjects: Subjects,
     /// Its time, in milliseconds after everything began.
     now: i64,
+    /// How many seconds a command takes from its receipt to whoever decides it.
+    pub delay: u8,
     /// Whether the next answer of an aggregate gets lost.
     pub deaf: bool,
     writer: Writer,
@@ -81,6 +83,7 @@ impl World {
             journal: Memory::new(),
             subjects,
             now: 0,
+            delay: 0,
             deaf: false,
             writer,
             read: 0,
@@ -144,7 +147,7 @@ impl World {
 
     fn meta(&mut self, by: Actor) -> Meta {
         let command = self.id();
-        let received_at = self.now();
+        let received_at = Timestamp::from_millis(self.now().millis() - i64::from(self.delay) * 1000);
         let received = Received { at: received_at.max(at(0)), by };
         Meta { command, fingerprint: [0; 32], received, causation: None, correlation: command }
     }
@@ -398,7 +401,7 @@ impl World {
             let known = facts.get(&commit.command).or_else(|| self.asked.get(&commit.command)).cloned();
             let command = known.unwrap_or(desk::Command::Wake);
             let received = Received { at: commit.received_at, by: commit.actor.clone() };
-            let again = DeskAggregate::decide(&desk, command.clone(), &received);
+            let again = DeskAggregate::decide(&desk, (command.clone(), commit.recorded_at), &received);
             let events: Vec<DeskEvent> =
                 commit.events.iter().map(|event| DeskEvent::try_from(event.clone()).unwrap()).collect();
             if again.as_ref() != Ok(&events) {

@@ -6,24 +6,23 @@ use super::{Command, Desk, Engagement, Offer, OfferState, Rejection, Standing};
 use crate::{
     check::Violations,
     dispatch::{
-        admissibility::{Question, admissible, contract_at},
+        admissibility::contract_at,
         events::{DeclineReason, DeskEvent, ReleaseReason, RescindReason, Stage},
-        matching::Slots,
         packages::{Reserve, cut},
     },
     eligibility::events::{Case, PriorityKey, Terms},
     kernel::{OfferId, PackageId, ProviderId, Received, RequestId, Timestamp},
-    registry::events::{Contract, Provider},
+    registry::events::Provider,
 };
 
 type Answer = Result<Vec<DeskEvent>, Rejection>;
 
 impl Desk {
-    pub(super) fn answer(&self, command: Command, received: &Received) -> Answer {
+    pub(super) fn answer(&self, command: Command, received: &Received, now: Timestamp) -> Answer {
         let at = received.at;
         match command {
-            Command::TakeProvider(provider) => Ok(self.take_provider(provider, at)),
-            Command::TakeSuspension { provider, suspended } => Ok(self.take_suspension(&provider, suspended, at)),
+            Command::TakeProvider(provider) => Ok(self.take_provider(provider)),
+            Command::TakeSuspension { provider, suspended } => Ok(self.take_suspension(&provider, suspended)),
             Command::TakeRequirement(requirement) => {
                 let known = self.requirements.get(&requirement.member_state) == Some(&requirement);
                 Ok(if known { vec![] } else { vec![DeskEvent::RequirementTaken(requirement)] })
@@ -31,13 +30,13 @@ impl Desk {
             Command::TakePolicy(policy) => {
                 Ok(if self.policy == policy { vec![] } else { vec![DeskEvent::PolicyTaken(policy)] })
             }
-            Command::TakeGrant { case, terms, key } => Ok(self.take_grant(case, terms, key, at)),
+            Command::TakeGrant { case, terms, key } => Ok(self.take_grant(case, terms, key, now)),
             Command::TakePriority(key) => Ok(match self.requests.get(&key.request) {
                 Some(granted) if granted.key != key && !granted.finished => vec![DeskEvent::PriorityTaken { key }],
                 Some(_) | None => vec![],
             }),
             Command::TakeWithdrawal(request) => Ok(self.take_withdrawal(request)),
-            Command::Wake => Ok(self.wake(at)),
+            Command::Wake => Ok(self.wake(now)),
             Command::See { offer, by } => self.see(offer, &by),
             Command::Accept { offer, by } => self.accept(offer, &by, at),
             Command::Decline { offer, by, reason, note } => {
@@ -78,92 +77,33 @@ impl Desk {
                 said(&note)?;
                 Ok(vec![DeskEvent::Released { offer, reason: ReleaseReason::Officer, note, days_used }])
             }
-            Command::Extend { offer, ends_at, person_days } => self.extend(offer, ends_at, person_days, at),
+            Command::Extend { offer, ends_at, person_days } => self.extend(offer, ends_at, person_days, now),
         }
     }
 
-    /// New terms bind at once: pending offers that they no longer allow are taken back; running work goes on.
-    fn take_provider(&self, provider: Provider, at: Timestamp) -> Vec<DeskEvent> {
+    fn take_provider(&self, provider: Provider) -> Vec<DeskEvent> {
         let suspended = self.providers.get(&provider.id).is_some_and(|enlisted| enlisted.suspended);
         match self.providers.get(&provider.id) {
             Some(enlisted) if enlisted.provider == provider => vec![],
-            Some(_) | None => self.provider_taken(provider, suspended, at),
+            Some(_) | None => vec![DeskEvent::ProviderTaken { provider, suspended }],
         }
     }
 
-    fn take_suspension(&self, provider: &ProviderId, suspended: bool, at: Timestamp) -> Vec<DeskEvent> {
+    fn take_suspension(&self, provider: &ProviderId, suspended: bool) -> Vec<DeskEvent> {
         match self.providers.get(provider) {
             Some(enlisted) if enlisted.suspended != suspended => {
-                self.provider_taken(enlisted.provider.clone(), suspended, at)
+                vec![DeskEvent::ProviderTaken { provider: enlisted.provider.clone(), suspended }]
             }
             Some(_) | None => vec![],
         }
     }
 
-    fn provider_taken(&self, provider: Provider, suspended: bool, at: Timestamp) -> Vec<DeskEvent> {
-        let mut ended: Vec<_> =
-            self.broken_offers(at, |id| (*id == provider.id).then_some((&provider, suspended))).collect();
-        // Of every contract, not only of the one in force: a command may come late, from the time of an earlier one.
-        let beyond = provider.contracts.iter().flat_map(|contract| self.offers_beyond(&provider, contract, &ended));
-        let beyond: Vec<_> = beyond.collect();
-        ended.extend(beyond);
-        let rescinded = ended.into_iter().map(|offer| taken_back(offer, RescindReason::NotAdmissible));
-        let rescinded: Vec<_> = rescinded.collect();
-        [DeskEvent::ProviderTaken { provider, suspended }].into_iter().chain(rescinded).collect()
-    }
-
-    /// Pending offers to the given providers that a rule, or the contract they were made under, no longer allows.
-    fn broken_offers<'a>(
-        &'a self,
-        at: Timestamp,
-        terms: impl Fn(&ProviderId) -> Option<(&'a Provider, bool)> + 'a,
-    ) -> impl Iterator<Item = OfferId> + 'a {
-        self.active().filter_map(move |(id, offer)| {
-            let (provider, suspended) = terms(&offer.provider)?;
-            let assignment = self.assignments.get(&offer.package)?;
-            let case = &self.requests.get(&assignment.request)?.case;
-            let requirement = self.requirements.get(&case.country);
-            let question = Question { case, package: &assignment.package, requirement, at };
-            let pending = matches!(offer.state, OfferState::Pending { .. });
-            let allowed =
-                admissible(provider, suspended, &question).is_ok_and(|contract| contract.id == offer.contract);
-            (pending && !allowed).then(|| id.clone())
-        })
-    }
-
-    /// Pending offers that a contract cut below its load can no longer hold, lowest rank first. Running work is never ended by
-    /// a cut.
-    fn offers_beyond(&self, provider: &Provider, contract: &Contract, ended: &[OfferId]) -> Vec<OfferId> {
-        let mut pending: Vec<_> = self
-            .active()
-            .filter(|(id, offer)| offer.provider == provider.id && offer.contract == contract.id && !ended.contains(id))
-            .filter(|(_, offer)| matches!(offer.state, OfferState::Pending { .. }))
-            .filter_map(|(id, offer)| {
-                Some((&self.requests.get(&self.assignments.get(&offer.package)?.request)?.key, id, offer))
-            })
-            .collect();
-        pending.sort_by_key(|(key, id, _)| (*key, *id));
-        let key = (provider.id.clone(), contract.id.clone());
-        let usage = self.usage.get(&key).copied().unwrap_or_default();
-        let gone = ended.iter().filter_map(|id| self.offers.get(id));
-        let gone = gone.filter(|offer| offer.provider == provider.id && offer.contract == contract.id);
-        let mut load = gone.fold(usage.taken(), |load, offer| load.without(&offer.takes));
-        let capacity = &contract.capacity;
-        let limits = Slots { teams: capacity.teams, onsite: capacity.onsite_teams, days: capacity.person_days };
-        let mut beyond = Vec::new();
-        while let Some((_, id, offer)) = pending.pop().filter(|_| !limits.holds(&load)) {
-            load = load.without(&offer.takes);
-            beyond.push(id.clone());
-        }
-        beyond
-    }
-
-    fn take_grant(&self, case: Case, terms: Terms, key: PriorityKey, at: Timestamp) -> Vec<DeskEvent> {
+    fn take_grant(&self, case: Case, terms: Terms, key: PriorityKey, now: Timestamp) -> Vec<DeskEvent> {
         if self.requests.contains_key(&case.request) || self.withdrawn.contains(&case.request) {
             return vec![];
         }
         let providers: Vec<_> = self.providers.values().map(|e| (&e.provider, e.suspended)).collect();
-        let reserve = Reserve { providers: &providers, requirement: self.requirements.get(&case.country), at };
+        let reserve = Reserve { providers: &providers, requirement: self.requirements.get(&case.country), at: now };
         let packages = cut(&case, &terms, &reserve);
         vec![DeskEvent::GrantTaken { case, terms, key, packages }]
     }
@@ -194,34 +134,20 @@ impl Desk {
         [DeskEvent::WithdrawalTaken { request }].into_iter().chain(ended).collect()
     }
 
-    /// What deadlines bring: offers expire, providers that did not start lose the work, terms that ended end offers.
-    fn wake(&self, at: Timestamp) -> Vec<DeskEvent> {
-        let expired = self.index.expiring.iter().take_while(|(ends, _)| *ends <= at);
+    /// What deadlines bring: offers expire, providers that did not start lose the work.
+    fn wake(&self, now: Timestamp) -> Vec<DeskEvent> {
+        let expired = self.index.expiring.iter().take_while(|(ends, _)| *ends <= now);
         let mut due: BTreeMap<_, _> =
             expired.map(|(_, offer)| (offer, DeskEvent::Expired { offer: offer.clone() })).collect();
         let grace = self.policy.mobilise_grace;
-        let missed = self.index.mobilising.iter().take_while(|(by, _)| by.plus(grace) <= at);
+        let missed = self.index.mobilising.iter().take_while(|(by, _)| by.plus(grace) <= now);
         due.extend(missed.filter_map(|(mobilise_by, offer)| {
             let OfferState::Engaged(Engagement { days_used, .. }) = self.offers.get(offer)?.state else { return None };
             let note = format!("it was to be on task by {mobilise_by}");
             let (reason, offer_id) = (ReleaseReason::NotMobilised, offer.clone());
             Some((offer, DeskEvent::Released { offer: offer_id, reason, note, days_used }))
         }));
-        let mut events: Vec<_> = due.into_values().collect();
-        let terms = |id: &ProviderId| self.providers.get(id).map(|e| (&e.provider, e.suspended));
-        let broken = self.broken_offers(at, terms);
-        let broken = broken.map(|offer| taken_back(offer, RescindReason::NotAdmissible));
-        let expired = |events: &[DeskEvent], id: &OfferId| {
-            events.iter().any(|event| matches!(event, DeskEvent::Expired { offer } if offer == id))
-        };
-        for event in broken {
-            if let DeskEvent::Rescinded { offer, .. } = &event
-                && !expired(&events, offer)
-            {
-                events.push(event);
-            }
-        }
-        events
+        due.into_values().collect()
     }
 
     fn offer_of(&self, id: &OfferId, by: &ProviderId) -> Result<&Offer, Rejection> {
@@ -359,15 +285,15 @@ impl Desk {
         }
     }
 
-    fn extend(&self, id: OfferId, ends_at: Timestamp, person_days: u32, at: Timestamp) -> Answer {
+    fn extend(&self, id: OfferId, ends_at: Timestamp, person_days: u32, now: Timestamp) -> Answer {
         let engagement = self.running(&id, None)?;
         if ends_at <= engagement.ends_at {
             return Err(Rejection::NotLonger(engagement.ends_at));
         }
         let offer = self.offers.get(&id).ok_or_else(|| Rejection::NoSuchOffer(id.clone()))?;
         let provider = self.providers.get(&offer.provider).map(|enlisted| &enlisted.provider);
-        let under_contract = provider.and_then(|p| contract_at(p, at)).is_some_and(|c| c.id == offer.contract);
-        let free = provider.filter(|_| under_contract).and_then(|p| self.free(p, at)).map_or(0, |(_, free)| free.days);
+        let under_contract = provider.and_then(|p| contract_at(p, now)).is_some_and(|c| c.id == offer.contract);
+        let free = provider.filter(|_| under_contract).and_then(|p| self.free(p, now)).map_or(0, |(_, free)| free.days);
         if person_days > free {
             return Err(Rejection::NoFreeDays(person_days, free));
         }

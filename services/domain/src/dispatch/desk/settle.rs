@@ -110,10 +110,6 @@ struct Round<'a> {
 impl Desk {
     /// The events that settle the desk: offers taken back, offers made, packages escalated.
     pub(super) fn settle(&mut self, at: Timestamp) -> Vec<DeskEvent> {
-        if self.worked.hold.as_ref().is_none_or(|hold| !hold.contains(&at)) {
-            self.worked.options.clear();
-            self.worked.hold = Some(self.terms_hold(at));
-        }
         if self.index.waiting.is_empty() && self.index.narrow.is_empty() {
             return Vec::new();
         }
@@ -126,7 +122,7 @@ impl Desk {
         events
     }
 
-    fn question<'a>(&'a self, package: &PackageId, at: Timestamp) -> Option<Question<'a>> {
+    pub(super) fn question<'a>(&'a self, package: &PackageId, at: Timestamp) -> Option<Question<'a>> {
         let assignment = self.assignments.get(package)?;
         let case = &self.requests.get(&assignment.request)?.case;
         Some(Question { case, package: &assignment.package, requirement: self.requirements.get(&case.country), at })
@@ -400,11 +396,7 @@ impl<'a> Round<'a> {
     /// Where the package has pending offers that still stand.
     fn places_asked(&self, package: &PackageId) -> impl Iterator<Item = usize> {
         let standing = self.desk.pending(package).filter(|id| !self.rescinded.iter().any(|(gone, _)| gone == id));
-        let offers = standing.filter_map(|id| self.desk.offers.get(id));
-        let places = offers.filter_map(|offer| Some((self.place_of(&offer.provider)?, &offer.contract)));
-        let in_force = places
-            .filter(|(place, contract)| self.places.get(*place).is_some_and(|place| place.contract == Some(*contract)));
-        in_force.map(|(place, _)| place)
+        standing.filter_map(|id| self.place_of(&self.desk.offers.get(id)?.provider))
     }
 
     /// Pending offers by place, with what each takes and whether its package would keep another. Of several, the oldest is
@@ -419,10 +411,7 @@ impl<'a> Round<'a> {
             let Some(assignment) = self.desk.assignments.get(&offer.package) else { continue };
             let Some(granted) = self.desk.requests.get(&assignment.request) else { continue };
             let Some(place) = self.place_of(&offer.provider) else { continue };
-            // An offer under another contract than the one in force makes no room in it: a wake-up ends such offers, but a
-            // command may come late.
-            let in_force = self.places.get(place).is_some_and(|place| place.contract == Some(&offer.contract));
-            if let Some(offers) = by_place.get_mut(place).filter(|_| in_force) {
+            if let Some(offers) = by_place.get_mut(place) {
                 let (package, key, takes) = (&offer.package, &granted.key, offer.takes);
                 offers.push(Yielding { offer: id, package, key, place, takes, extra: !kept.insert(&offer.package) });
             }

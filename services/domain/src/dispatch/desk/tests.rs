@@ -24,6 +24,11 @@ fn received(minutes: i64) -> Received {
     Received { at: at(minutes), by }
 }
 
+/// Asks the desk, which decides as soon as it is asked.
+fn ask(desk: &mut Desk, command: Command, received: &Received) -> Result<Vec<DeskEvent>, Rejection> {
+    desk.handle(command, received, received.at)
+}
+
 fn services(ids: &[&str]) -> BTreeSet<ServiceId> {
     ids.iter().map(|id| ServiceId::parse(id).unwrap()).collect()
 }
@@ -90,7 +95,7 @@ pub(crate) fn grant(request: &str, severity: u8, remote_teams: u32, onsite_teams
 fn desk(commands: Vec<Command>) -> Desk {
     let mut desk = Desk::default();
     for command in commands {
-        desk.handle(command, &received(0)).unwrap();
+        ask(&mut desk, command, &received(0)).unwrap();
     }
     desk
 }
@@ -131,7 +136,7 @@ fn rescinded(n: u32, reason: RescindReason) -> DeskEvent {
 #[test]
 fn a_grant_is_offered_in_the_same_commit() {
     let mut desk = desk(vec![Command::TakeProvider(provider("a", 1))]);
-    let events = desk.handle(grant("r1", 3, 1, 0), &received(0)).unwrap();
+    let events = ask(&mut desk, grant("r1", 3, 1, 0), &received(0)).unwrap();
     assert!(matches!(events[0], DeskEvent::GrantTaken { .. }));
     assert_eq!(offers(&events), [offered(1, "r1-p1", "a")]);
 }
@@ -145,14 +150,14 @@ fn a_decline_moves_on_and_the_last_one_escalates_loudly() {
     ]);
     let first = desk.offers[&offer(1)].provider.to_string();
     let second = if first == "a" { "b" } else { "a" };
-    let events = desk.handle(decline(1, &first), &received(5)).unwrap();
+    let events = ask(&mut desk, decline(1, &first), &received(5)).unwrap();
     assert_eq!(offers(&events), [offered(2, "r1-p1", second)]);
-    let events = desk.handle(decline(2, second), &received(6)).unwrap();
+    let events = ask(&mut desk, decline(2, second), &received(6)).unwrap();
     let Some(DeskEvent::Escalated { considered, .. }) = events.last() else { panic!("{events:?}") };
     assert!(considered.iter().all(|c| c.standing == Verdict::Dropped(Rule::NotTried)));
-    assert_eq!(desk.handle(Command::Wake, &received(7)).unwrap(), [], "told once");
+    assert_eq!(ask(&mut desk, Command::Wake, &received(7)).unwrap(), [], "told once");
     let reopen = Command::Reopen { package: PackageId::parse("r1-p1").unwrap(), note: "asked by phone".to_owned() };
-    assert_eq!(offers(&desk.handle(reopen, &received(8)).unwrap()).len(), 1);
+    assert_eq!(offers(&ask(&mut desk, reopen, &received(8)).unwrap()).len(), 1);
 }
 
 #[test]
@@ -163,8 +168,8 @@ fn an_expired_offer_moves_on_by_itself() {
         grant("r1", 2, 1, 0),
     ]);
     let due = desk.next_wake(at(0)).unwrap();
-    assert_eq!(desk.handle(Command::Wake, &Received { at: at(1), ..received(1) }).unwrap(), []);
-    let events = desk.handle(Command::Wake, &Received { at: due, ..received(0) }).unwrap();
+    assert_eq!(ask(&mut desk, Command::Wake, &Received { at: at(1), ..received(1) }).unwrap(), []);
+    let events = ask(&mut desk, Command::Wake, &Received { at: due, ..received(0) }).unwrap();
     assert_eq!(events[0], DeskEvent::Expired { offer: offer(1) });
     assert_eq!(offers(&events).len(), 1);
 }
@@ -174,9 +179,9 @@ fn a_late_accept_is_refused_even_before_the_wake_up() {
     let mut desk = desk(vec![Command::TakeProvider(provider("a", 1)), grant("r1", 3, 1, 0)]);
     let ends = desk.next_wake(at(0)).unwrap();
     let late = Received { at: ends, ..received(0) };
-    assert_eq!(desk.handle(accept(1, "a"), &late), Err(Rejection::OfferExpired(offer(1), ends)));
+    assert_eq!(ask(&mut desk, accept(1, "a"), &late), Err(Rejection::OfferExpired(offer(1), ends)));
     let in_time = Received { at: Timestamp::from_millis(ends.millis() - 1), ..received(0) };
-    assert!(matches!(desk.handle(accept(1, "a"), &in_time).unwrap()[0], DeskEvent::Accepted { .. }));
+    assert!(matches!(ask(&mut desk, accept(1, "a"), &in_time).unwrap()[0], DeskEvent::Accepted { .. }));
 }
 
 #[test]
@@ -189,22 +194,22 @@ fn the_first_accept_wins_and_the_others_are_told() {
     assert_eq!(desk.offers.len(), 2, "a P1 package is offered twice at once");
     let winner = desk.offers[&offer(2)].provider.to_string();
     let loser = desk.offers[&offer(1)].provider.to_string();
-    let events = desk.handle(accept(2, &winner), &received(1)).unwrap();
+    let events = ask(&mut desk, accept(2, &winner), &received(1)).unwrap();
     assert_eq!(events[1], DeskEvent::Lost { offer: offer(1) });
-    assert_eq!(desk.handle(accept(1, &loser), &received(2)), Err(Rejection::OfferLost(offer(1))));
-    assert_eq!(desk.handle(accept(2, &winner), &received(3)), Ok(vec![]), "said twice");
-    assert_eq!(desk.handle(accept(2, &loser), &received(3)), Err(Rejection::NotYours(offer(2))));
+    assert_eq!(ask(&mut desk, accept(1, &loser), &received(2)), Err(Rejection::OfferLost(offer(1))));
+    assert_eq!(ask(&mut desk, accept(2, &winner), &received(3)), Ok(vec![]), "said twice");
+    assert_eq!(ask(&mut desk, accept(2, &loser), &received(3)), Err(Rejection::NotYours(offer(2))));
 }
 
 #[test]
 fn a_higher_package_takes_a_pending_team_but_never_an_accepted_one() {
     let mut desk = desk(vec![Command::TakeProvider(provider("a", 1)), grant("low", 2, 1, 0)]);
-    let events = desk.handle(grant("high", 4, 1, 0), &received(1)).unwrap();
+    let events = ask(&mut desk, grant("high", 4, 1, 0), &received(1)).unwrap();
     assert!(events.contains(&rescinded(1, RescindReason::HigherPriority)));
     assert_eq!(offers(&events), [offered(2, "high-p1", "a")]);
-    assert_eq!(desk.handle(accept(1, "a"), &received(2)), Err(Rejection::OfferRescinded(offer(1))));
-    desk.handle(accept(2, "a"), &received(2)).unwrap();
-    let events = desk.handle(grant("higher", 4, 2, 0), &received(3)).unwrap();
+    assert_eq!(ask(&mut desk, accept(1, "a"), &received(2)), Err(Rejection::OfferRescinded(offer(1))));
+    ask(&mut desk, accept(2, "a"), &received(2)).unwrap();
+    let events = ask(&mut desk, grant("higher", 4, 2, 0), &received(3)).unwrap();
     assert_eq!(offers(&events), []);
     assert!(!events.iter().any(|event| matches!(event, DeskEvent::Rescinded { .. })));
 }
@@ -217,7 +222,7 @@ fn a_wave_extra_yields_before_any_other_offer() {
         grant("p1", 4, 1, 0),
     ]);
     let extra = desk.offers[&offer(2)].provider.to_string();
-    let events = desk.handle(grant("p4", 1, 1, 0), &received(1)).unwrap();
+    let events = ask(&mut desk, grant("p4", 1, 1, 0), &received(1)).unwrap();
     assert!(events.contains(&rescinded(2, RescindReason::WaveExtra)));
     assert_eq!(offers(&events), [offered(3, "p4-p1", &extra)]);
 }
@@ -225,22 +230,22 @@ fn a_wave_extra_yields_before_any_other_offer() {
 #[test]
 fn a_withdrawal_ends_offers_and_work_and_finishes_the_request() {
     let mut desk = desk(vec![Command::TakeProvider(provider("a", 2)), grant("r1", 3, 1, 0), grant("r2", 3, 1, 0)]);
-    desk.handle(accept(1, "a"), &received(1)).unwrap();
+    ask(&mut desk, accept(1, "a"), &received(1)).unwrap();
     for (request, supported) in [("r1", true), ("r2", false)] {
         let request = RequestId::parse(request).unwrap();
-        let events = desk.handle(Command::TakeWithdrawal(request.clone()), &received(2)).unwrap();
+        let events = ask(&mut desk, Command::TakeWithdrawal(request.clone()), &received(2)).unwrap();
         assert_eq!(events.last(), Some(&DeskEvent::RequestFinished { request: request.clone(), supported }));
-        assert_eq!(desk.handle(Command::TakeWithdrawal(request), &received(3)).unwrap(), []);
+        assert_eq!(ask(&mut desk, Command::TakeWithdrawal(request), &received(3)).unwrap(), []);
     }
     assert!(desk.usage.values().all(|usage| usage.teams == 0 && usage.days_held == 0 && usage.days_reserved == 0));
-    let late = desk.handle(grant("r3", 3, 1, 0), &received(4));
+    let late = ask(&mut desk, grant("r3", 3, 1, 0), &received(4));
     assert_eq!(offers(&late.unwrap()).len(), 1);
 }
 
 #[test]
 fn a_grant_that_comes_after_its_withdrawal_is_not_taken() {
     let mut desk = desk(vec![Command::TakeWithdrawal(RequestId::parse("r1").unwrap())]);
-    assert_eq!(desk.handle(grant("r1", 4, 1, 0), &received(1)), Ok(vec![]));
+    assert_eq!(ask(&mut desk, grant("r1", 4, 1, 0), &received(1)), Ok(vec![]));
 }
 
 #[test]
@@ -251,13 +256,13 @@ fn a_provider_that_fails_is_replaced_and_used_days_stay_used() {
         grant("r1", 3, 1, 0),
     ]);
     let first = desk.offers[&offer(1)].provider.clone();
-    desk.handle(accept(1, first.as_str()), &received(1)).unwrap();
+    ask(&mut desk, accept(1, first.as_str()), &received(1)).unwrap();
     let stage = Command::ReachStage { offer: offer(1), by: first.clone(), stage: Stage::OnTask };
-    desk.handle(stage, &received(60)).unwrap();
+    ask(&mut desk, stage, &received(60)).unwrap();
     let days = Command::ReportDays { offer: offer(1), by: first.clone(), days_used: 6 };
-    desk.handle(days, &received(90)).unwrap();
+    ask(&mut desk, days, &received(90)).unwrap();
     let fail = Command::Fail { offer: offer(1), by: first.clone(), note: "team lead ill".to_owned(), days_used: 7 };
-    let events = desk.handle(fail, &received(120)).unwrap();
+    let events = ask(&mut desk, fail, &received(120)).unwrap();
     assert_eq!(offers(&events).len(), 1);
     assert_ne!(desk.offers[&offer(2)].provider, first);
     assert_eq!(desk.offers[&offer(2)].takes.days, 13, "what is left to do");
@@ -268,21 +273,21 @@ fn a_provider_that_fails_is_replaced_and_used_days_stay_used() {
 #[test]
 fn a_provider_that_does_not_start_loses_the_work() {
     let mut desk = desk(vec![Command::TakeProvider(provider("a", 1)), grant("r1", 3, 0, 1)]);
-    desk.handle(accept(1, "a"), &received(0)).unwrap();
+    ask(&mut desk, accept(1, "a"), &received(0)).unwrap();
     let due = desk.next_wake(at(0)).unwrap();
     assert_eq!(due, at(6 * 60 + 60), "on site at home in 6 hours, and the policy's hour of grace");
-    let events = desk.handle(Command::Wake, &Received { at: due, ..received(0) }).unwrap();
+    let events = ask(&mut desk, Command::Wake, &Received { at: due, ..received(0) }).unwrap();
     assert!(matches!(events[0], DeskEvent::Released { reason: ReleaseReason::NotMobilised, .. }));
 }
 
 #[test]
 fn completed_work_returns_days_and_finishes_the_request() {
     let mut desk = desk(vec![Command::TakeProvider(provider("a", 1)), grant("r1", 3, 1, 0)]);
-    desk.handle(accept(1, "a"), &received(0)).unwrap();
+    ask(&mut desk, accept(1, "a"), &received(0)).unwrap();
     let complete = |days_used| Command::Complete { offer: offer(1), by: by("a"), days_used };
     let out = Rejection::DaysOutOfRange(offer(1), 0, 20);
-    assert_eq!(desk.handle(complete(21), &received(1)), Err(out));
-    let events = desk.handle(complete(11), &received(1)).unwrap();
+    assert_eq!(ask(&mut desk, complete(21), &received(1)), Err(out));
+    let events = ask(&mut desk, complete(11), &received(1)).unwrap();
     let request = RequestId::parse("r1").unwrap();
     assert_eq!(events.last(), Some(&DeskEvent::RequestFinished { request, supported: true }));
     let (_, free) = desk.free(&desk.providers[&by("a")].provider, at(2)).unwrap();
@@ -292,39 +297,39 @@ fn completed_work_returns_days_and_finishes_the_request() {
 #[test]
 fn an_extension_needs_free_days_and_a_later_end() {
     let mut desk = desk(vec![Command::TakeProvider(provider("a", 1)), grant("r1", 3, 1, 0)]);
-    desk.handle(accept(1, "a"), &received(0)).unwrap();
+    ask(&mut desk, accept(1, "a"), &received(0)).unwrap();
     let extend = |ends_at, person_days| Command::Extend { offer: offer(1), ends_at, person_days };
     let ends = at(720 * 60);
-    assert_eq!(desk.handle(extend(ends, 5), &received(1)), Err(Rejection::NotLonger(ends)));
+    assert_eq!(ask(&mut desk, extend(ends, 5), &received(1)), Err(Rejection::NotLonger(ends)));
     let refused = Rejection::NoFreeDays(981, 980);
-    assert_eq!(desk.handle(extend(at(730 * 60), 981), &received(1)), Err(refused));
-    assert_eq!(desk.handle(extend(at(730 * 60), 980), &received(1)).unwrap().len(), 1);
+    assert_eq!(ask(&mut desk, extend(at(730 * 60), 981), &received(1)), Err(refused));
+    assert_eq!(ask(&mut desk, extend(at(730 * 60), 980), &received(1)).unwrap().len(), 1);
 }
 
 #[test]
 fn a_suspended_provider_gets_no_new_offer_and_keeps_its_work() {
     let mut desk = desk(vec![Command::TakeProvider(provider("a", 2)), grant("r1", 3, 1, 0), grant("r2", 3, 1, 0)]);
-    desk.handle(accept(1, "a"), &received(0)).unwrap();
+    ask(&mut desk, accept(1, "a"), &received(0)).unwrap();
     let suspend = Command::TakeSuspension { provider: by("a"), suspended: true };
-    let events = desk.handle(suspend, &received(1)).unwrap();
+    let events = ask(&mut desk, suspend, &received(1)).unwrap();
     assert!(events.contains(&rescinded(2, RescindReason::NotAdmissible)));
     assert!(matches!(events.last(), Some(DeskEvent::Escalated { .. })));
     assert!(matches!(desk.offers[&offer(1)].state, OfferState::Engaged(_)));
     let amended = Command::TakeProvider(Provider { health_references: 9, ..provider("a", 2) });
-    assert_eq!(offers(&desk.handle(amended, &received(2)).unwrap()), [], "suspension outlives an amendment");
+    assert_eq!(offers(&ask(&mut desk, amended, &received(2)).unwrap()), [], "suspension outlives an amendment");
 }
 
 #[test]
 fn stages_go_one_way() {
     let mut desk = desk(vec![Command::TakeProvider(provider("a", 1)), grant("r1", 3, 1, 0)]);
     let stage = |stage| Command::ReachStage { offer: offer(1), by: by("a"), stage };
-    assert_eq!(desk.handle(stage(Stage::OnTask), &received(0)), Err(Rejection::NotEngaged(offer(1))));
-    desk.handle(accept(1, "a"), &received(0)).unwrap();
-    assert_eq!(desk.handle(stage(Stage::Recovering), &received(1)), Err(Rejection::StageOrder(offer(1))));
-    assert_eq!(desk.handle(stage(Stage::OnTask), &received(1)).unwrap().len(), 1);
-    assert_eq!(desk.handle(stage(Stage::OnTask), &received(1)), Ok(vec![]));
-    assert_eq!(desk.handle(stage(Stage::Mobilising), &received(1)), Err(Rejection::StageOrder(offer(1))));
-    assert_eq!(desk.handle(stage(Stage::Completed), &received(1)), Err(Rejection::StageOrder(offer(1))));
+    assert_eq!(ask(&mut desk, stage(Stage::OnTask), &received(0)), Err(Rejection::NotEngaged(offer(1))));
+    ask(&mut desk, accept(1, "a"), &received(0)).unwrap();
+    assert_eq!(ask(&mut desk, stage(Stage::Recovering), &received(1)), Err(Rejection::StageOrder(offer(1))));
+    assert_eq!(ask(&mut desk, stage(Stage::OnTask), &received(1)).unwrap().len(), 1);
+    assert_eq!(ask(&mut desk, stage(Stage::OnTask), &received(1)), Ok(vec![]));
+    assert_eq!(ask(&mut desk, stage(Stage::Mobilising), &received(1)), Err(Rejection::StageOrder(offer(1))));
+    assert_eq!(ask(&mut desk, stage(Stage::Completed), &received(1)), Err(Rejection::StageOrder(offer(1))));
 }
 
 #[test]
@@ -340,16 +345,16 @@ fn a_note_is_there_where_it_must_be_and_is_never_too_long() {
         decline(DeclineReason::Other, &long),
         rescind(&long),
     ];
-    let reasons = answers.map(|command| Refusal::from(desk.handle(command, &received(1)).unwrap_err()).reason);
+    let reasons = answers.map(|command| Refusal::from(ask(&mut desk, command, &received(1)).unwrap_err()).reason);
     assert_eq!(reasons, ["NOTE_BLANK", "NOTE_BLANK", "NOTE_INVALID", "NOTE_INVALID", "NOTE_INVALID"]);
-    assert!(desk.handle(decline(DeclineReason::Time, ""), &received(1)).is_ok(), "a reason of the list is enough");
+    assert!(ask(&mut desk, decline(DeclineReason::Time, ""), &received(1)).is_ok(), "a reason of the list is enough");
 }
 
 #[test]
 fn offers_and_engagements_stand_in_one_word_each() {
     let mut desk = desk(vec![Command::TakeProvider(provider("a", 2)), grant("r1", 3, 1, 0), grant("r2", 3, 1, 0)]);
     let mut words = |command| {
-        desk.handle(command, &received(1)).unwrap();
+        ask(&mut desk, command, &received(1)).unwrap();
         let told = &desk.offers[&offer(1)];
         (told.status().as_str(), told.stage().map(|stage| stage.as_str()))
     };
@@ -360,7 +365,7 @@ fn offers_and_engagements_stand_in_one_word_each() {
     assert_eq!(words(accept(1, "a")), ("accepted", Some("mobilising")));
     assert_eq!(words(on_task), ("accepted", Some("on-task")));
     assert_eq!(words(release), ("accepted", Some("released")));
-    desk.handle(decline(2, "a"), &received(2)).unwrap();
+    ask(&mut desk, decline(2, "a"), &received(2)).unwrap();
     assert_eq!((desk.offers[&offer(2)].status(), desk.offers[&offer(2)].stage()), (OfferStatus::Declined, None));
 }
 
@@ -371,7 +376,7 @@ fn a_commit_asks_for_so_many_packages_at_most_and_wake_ups_go_on_with_the_rest()
     let mut desk = desk(reserve);
     let most = 31; // Of 201 candidates with ids so long, by the bytes.
     for n in 0..150 {
-        desk.handle(grant(&format!("r{n}"), 3, 1, 0), &received(0)).unwrap();
+        ask(&mut desk, grant(&format!("r{n}"), 3, 1, 0), &received(0)).unwrap();
     }
     let asked = |events: &[DeskEvent]| {
         let candidates = events.iter().filter_map(|event| {
@@ -385,7 +390,7 @@ fn a_commit_asks_for_so_many_packages_at_most_and_wake_ups_go_on_with_the_rest()
     let mut all_at_once = |command: Command| {
         let (mut counts, mut next) = (Vec::new(), command);
         loop {
-            let events = desk.handle(next, &received(1)).unwrap();
+            let events = ask(&mut desk, next, &received(1)).unwrap();
             counts.push(asked(&events));
             if !desk.is_cut_short(&events) {
                 return counts;
@@ -419,7 +424,7 @@ fn a_certificate_binds_the_lead_while_it_is_valid() {
     ]);
     assert_eq!(desk.offers[&offer(1)].provider, by("z"));
     assert_eq!(desk.next_wake(at(0)), Some(at(10)));
-    let events = desk.handle(Command::Wake, &received(10)).unwrap();
+    let events = ask(&mut desk, Command::Wake, &received(10)).unwrap();
     assert!(events.contains(&rescinded(1, RescindReason::NotAdmissible)));
 }
 
@@ -563,10 +568,10 @@ proptest! {
             let Some(command) = command(&desk, step, grants) else { continue };
             grants += usize::from(matches!(step, Step::Grant(..)));
             let before = desk.clone();
-            match desk.handle(command.clone(), &received(now)) {
+            match ask(&mut desk, command.clone(), &received(now)) {
                 Err(_) => prop_assert_eq!(&desk, &before, "a refusal changes nothing"),
                 Ok(events) => {
-                    prop_assert_eq!(&DeskAggregate::decide(&before, command, &received(now)).unwrap(), &events);
+                    prop_assert_eq!(&DeskAggregate::decide(&before, (command, at(now)), &received(now)).unwrap(), &events);
                     for event in &events {
                         DeskAggregate::evolve(&mut replayed, event).unwrap();
                         if let DeskEvent::Offered { provider, contract, .. } = event {

@@ -52,7 +52,7 @@ impl<'a, 'd> Room<'a, 'd> {
         let moment = Moment::end_of(step);
         let waiting = open.iter().filter(|package| desk.is_waiting(package, moment));
         let waiting: Vec<_> = waiting.filter_map(|package| Some((*package, desk.key(package, moment)?))).collect();
-        let mut room = Self { desk, now: desk.received_at(moment), moment, places: BTreeMap::new(), waiting };
+        let mut room = Self { desk, now: desk.recorded_at(moment), moment, places: BTreeMap::new(), waiting };
         if room.waiting.is_empty() {
             return room;
         }
@@ -108,7 +108,7 @@ impl<'a, 'd> Room<'a, 'd> {
 
 fn is_in_force(desk: &Timeline, offer: &Offer, moment: Moment) -> bool {
     let terms = desk.terms_at(offer.provider, moment).map(|(terms, _)| terms);
-    let contract = terms.and_then(|terms| in_force(terms, desk.received_at(moment)));
+    let contract = terms.and_then(|terms| in_force(terms, desk.recorded_at(moment)));
     contract.is_some_and(|contract| contract.id == *offer.contract)
 }
 
