@@ -126,7 +126,9 @@ impl Parties {
     /// The parties that all requests share that are of one country, which the same authority made its own, with one marking:
     /// all parties but their hospitals.
     pub fn of_requests_like(&self, country: Country, authority: Option<&AuthorityId>, tlp: Tlp) -> Party {
-        let of_country = self.authorities_for(country).map(|authority| authority.id.clone());
+        // CERT-EU has to do with a Member State's case only until an authority has made it its own (Art 14(3)(b)).
+        let among = |one: &&Authority| authority.is_none() || one.kind != AuthorityKind::CertEu;
+        let of_country = self.authorities_for(country).filter(among).map(|authority| authority.id.clone());
         let spoc = authority.and_then(|id| self.authorities.get(id)).and_then(|authority| authority.spoc.clone());
         Party {
             hospital: None,

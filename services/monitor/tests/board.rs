@@ -83,7 +83,7 @@ const SEEN: [(Role, &str, &[&str]); 14] = [
     (Role::Authority, "csirt-fr", &["fr-open", "fr-strict"]),
     (Role::Authority, "crisis-fr", &["fr-open"]),
     (Role::Authority, "csirt-es", &["es"]),
-    (Role::Authority, "cert-eu", &["es", "fr-open"]),
+    (Role::Authority, "cert-eu", &["es"]),
     (Role::Authority, "nobody", &[]),
     (Role::Spoc, "spoc-fr", &["fr-open", "fr-strict"]),
     (Role::Spoc, "spoc-es", &[]),

@@ -29,8 +29,8 @@ use crate::{
     wire,
 };
 
-/// Changes come together, at most four times a second.
-const PACE: Duration = Duration::from_millis(250);
+/// Changes come together, at most five times a second.
+const PACE: Duration = Duration::from_millis(200);
 
 /// Changes in one message, about.
 const PART: usize = 256;

@@ -20,8 +20,8 @@ use tonic::{Request, Response, Status};
 use super::{Service, sight::Sight};
 use crate::views::{Item, Monitor, deadlines};
 
-/// Changes come together, at most four times a second.
-const PACE: Duration = Duration::from_millis(250);
+/// Changes come together, at most five times a second.
+const PACE: Duration = Duration::from_millis(200);
 
 /// A page, and whom the caller may know to call about it.
 type Found = (RequestPage, Option<SubjectRef>);

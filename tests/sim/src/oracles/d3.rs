@@ -29,8 +29,8 @@ pub fn check(log: &[Entry]) -> Vec<Violation> {
             let limits = limits(*moment);
             let within = match desk.event(*moment) {
                 Some(DeskEvent::Offered { .. }) => load.is_within(limits),
-                // It takes days alone: teams that a cut left beyond the contract stay at work.
-                Some(DeskEvent::Extended { .. }) => load.days <= limits.days,
+                // It takes days alone, if any: what a cut left beyond the contract stays at work.
+                Some(DeskEvent::Extended { person_days, .. }) => *person_days == 0 || load.days <= limits.days,
                 Some(_) | None => true,
             };
             if !within {
