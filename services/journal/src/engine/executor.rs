@@ -96,9 +96,10 @@ where
         self.entity
     }
 
-    /// The first step.
+    /// The first step. Where nothing is known there may be nothing: what begins something is appended at once, and the fence
+    /// tells if somebody was first.
     pub fn start(&mut self, now: Timestamp) -> Next {
-        if self.entity.sequence == 0 { self.load() } else { self.decide(now) }
+        self.decide(now)
     }
 
     /// The next step.

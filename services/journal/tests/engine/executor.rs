@@ -176,8 +176,7 @@ async fn a_command_that_no_journal_takes_is_refused_and_others_go_on() {
     let entries = (0..50).map(|number| super::realm::service(number, &long)).collect();
     let large = catalogue::Command::Extend(entries);
     let mut execution = Execution::<Catalogue>::new(catalogue(), large, meta(1, 0), None, new_id());
-    assert!(matches!(execution.start(at(0)), Next::Ask(Ask::Load { after: 0 })));
-    assert!(matches!(execution.step(Told::Loaded(Ok(vec![])), at(0)), Next::Ask(Ask::Append { expected: 0, .. })));
+    assert!(matches!(execution.start(at(0)), Next::Ask(Ask::Append { expected: 0, .. })), "it is new");
     let told = Told::Appended(Err(Lost::TooLarge { bytes: 9, bytes_max: 8 }));
     assert!(matches!(execution.step(told, at(0)), Next::Answer(Err(Undone::TooLarge { bytes_max: 8 }))));
     assert_eq!(one.execute(&catalogue(), extend(1, "one"), meta(2, 0)).await, done(1, true));
@@ -188,16 +187,12 @@ async fn an_unknown_outcome_is_told_as_such_and_the_same_command_finds_it() {
     let journal = journal();
     let one = || Execution::<Catalogue>::new(catalogue(), extend(1, "one"), meta(1, 0), None, new_id());
     let mut first = one();
-    first.start(at(0));
-    let Next::Ask(Ask::Append { expected, frame, bytes }) = first.step(Told::Loaded(Ok(vec![])), at(0)) else {
-        panic!("it is new")
-    };
+    let Next::Ask(Ask::Append { expected, frame, bytes }) = first.start(at(0)) else { panic!("it is new") };
     let unknown = Told::Appended(Err(Lost::Unknown("no answer came".to_owned())));
     assert!(matches!(first.step(unknown, at(0)), Next::Answer(Err(Undone::Unsure))));
 
     let mut again = one();
-    again.start(at(0));
-    let Next::Ask(Ask::Append { expected: 0, frame: second, .. }) = again.step(Told::Loaded(Ok(vec![])), at(0)) else {
+    let Next::Ask(Ask::Append { expected: 0, frame: second, .. }) = again.start(at(0)) else {
         panic!("it is not in the log yet")
     };
     assert_ne!(frame, second, "two decisions are two frames");
