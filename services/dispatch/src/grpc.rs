@@ -179,7 +179,7 @@ impl Service {
         let opening = fresh && moment.since.is_none();
         let (changed, position) = changed(work, caller.actor.role, moment, opening);
         let seen = changed.into_iter().filter(|offer| self.is_seen(caller, Action::WatchOffers, work, offer));
-        let told = seen.filter_map(|offer| work.offer(offer, work.eyes(&caller.actor, offer)));
+        let told = seen.filter_map(|offer| work.listed_offer(offer, work.eyes(&caller.actor, offer)));
         let offers: Vec<_> = told.collect();
         let message = (moment.due || !offers.is_empty()).then(|| WatchOffersResponse {
             position: Some(position.into()),
@@ -207,7 +207,7 @@ impl DispatchService for Service {
             let offers = wanted.sorted(work, &caller.actor).into_iter();
             let seen = offers.filter(|offer| self.is_seen(&caller, Action::ListOffers, work, offer));
             let (offers, next_page_token) = page.cut(as_of, seen.map(|offer| (offer.to_string(), offer)));
-            let offers = offers.into_iter().filter_map(|offer| work.offer(offer, sight.of(offer))).collect();
+            let offers = offers.into_iter().filter_map(|offer| work.listed_offer(offer, sight.of(offer))).collect();
             ListOffersResponse { as_of: Some(as_of.into()), offers, next_page_token }
         });
         Ok(Response::new(looked.await?))

@@ -168,6 +168,9 @@ async fn an_officer_takes_an_offer_back_and_says_why_to_those_who_may_know() {
     assert_eq!((&*told.status, &*told.reason, &*told.note), ("rescinded", "", ""));
     let whole = scene.get(Role::Officer, "officer", &first.offer, done.position).await.unwrap();
     assert_eq!((&*whole.reason, &*whole.note, whole.considered.len()), ("officer", note, 2));
+    let listed = list(&scene, ListOffersRequest::default()).await.offers;
+    let listed = listed.into_iter().find(|offer| offer.offer == first.offer).unwrap();
+    assert_eq!(listed, Offer { considered: Vec::new(), ..whole }, "lists leave out who was looked at");
     let missing = RescindOfferRequest { offer: "o-9".to_owned(), note: note.to_owned(), ..Default::default() };
     let missing = scene.client().rescind_offer(call(Role::Officer, "officer", missing)).await.unwrap_err();
     assert_eq!(missing.code(), Code::NotFound);

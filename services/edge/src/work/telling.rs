@@ -33,14 +33,21 @@ struct Whole<'a> {
 }
 
 impl Work {
-    /// An offer as `eyes` see it.
+    /// An offer as `eyes` see it, with everybody who was looked at.
     pub fn offer(&self, id: &OfferId, eyes: Eyes) -> Option<v1::Offer> {
+        let whole = self.whole(id, eyes)?;
+        let looked = if eyes == Eyes::All { whole.trail.looked.as_slice() } else { &[] };
+        let considered = whole.considered(looked, whole.trail.offered_at);
+        Some(v1::Offer { considered, ..self.listed_offer(id, eyes)? })
+    }
+
+    /// An offer as lists and streams tell it: without the whole Reserve and how it stood, which would make them long.
+    pub fn listed_offer(&self, id: &OfferId, eyes: Eyes) -> Option<v1::Offer> {
         let whole = self.whole(id, eyes)?;
         let Whole { made, granted, trail, eyes, .. } = whole;
         let case = &granted.case;
         let told = self.told(&case.request);
         let (reason, note) = whole.end();
-        let all = eyes == Eyes::All;
         Some(v1::Offer {
             offer: id.to_string(),
             status: made.status().to_string(),
@@ -61,8 +68,8 @@ impl Work {
             contract: made.contract.to_string(),
             request: whole.once_accepted(case.request.as_str()),
             hospital: whole.at_work(case.hospital.as_str()),
-            extra: all && made.extra,
-            considered: if all { whole.considered(&trail.looked, trail.offered_at) } else { Vec::new() },
+            extra: eyes == Eyes::All && made.extra,
+            considered: Vec::new(),
         })
     }
 
