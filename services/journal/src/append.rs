@@ -10,7 +10,7 @@
 //! | too large | never | the caller's fault |
 
 use crate::{
-    port::{AppendError, Journal, ReadError, Subject},
+    port::{AppendError, Journal, ReadError, Record, Subject},
     retry::Delays,
 };
 use bytes::Bytes;
@@ -60,78 +60,129 @@ pub async fn append_surely(
     bytes: Bytes,
     patience: Duration,
 ) -> Result<Appended, Lost> {
-    let mut attempt = Attempt { journal, subject, expected, frame, bytes, doubt: None, unreachable: String::new() };
-    let outcome = timeout_at(Instant::now() + patience, attempt.until_known()).await;
+    let mut attempt = Attempt::new(frame);
+    let until_known = async {
+        let (mut delays, mut ask) = (Delays::new(), Ask::Append);
+        loop {
+            let told = match ask {
+                Ask::Append => Told::Appended(journal.append(subject, expected, frame, bytes.clone()).await),
+                Ask::Load => Told::Loaded(journal.load(subject, expected).await),
+                Ask::Wait => {
+                    delays.wait().await;
+                    Told::Waited
+                }
+            };
+            ask = match attempt.step(told) {
+                Next::Ask(ask) => ask,
+                Next::Known(outcome) => return outcome,
+            };
+        }
+    };
+    let outcome = timeout_at(Instant::now() + patience, until_known).await;
     outcome.unwrap_or_else(|_| Err(attempt.give_up()))
 }
 
-struct Attempt<'a> {
-    journal: &'a dyn Journal,
-    subject: &'a Subject,
-    expected: u64,
+/// What an attempt needs done. It begins with `Append`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Append the frame with its expectation; always the same.
+    Append,
+    /// Read the subject's records after the expected one.
+    Load,
+    /// Wait a while.
+    Wait,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Told {
+    /// Of an append.
+    Appended(Result<u64, AppendError>),
+    /// Of a load.
+    Loaded(Result<Vec<Record>, ReadError>),
+    /// A while has passed.
+    Waited,
+}
+
+/// What to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Do this and tell what came of it.
+    Ask(Ask),
+    /// The outcome is known.
+    Known(Result<Appended, Lost>),
+}
+
+/// One frame on its way into the log.
+#[derive(Debug)]
+pub struct Attempt {
     frame: Uuid,
-    bytes: Bytes,
+    /// Whether a try is under way: its outcome is in doubt until it answers, and then only its answer counts.
+    under_way: bool,
     /// Why the frame may be in the log although nobody said so.
     doubt: Option<String>,
     /// Why the last try surely stored nothing.
     unreachable: String,
 }
 
-impl Attempt<'_> {
-    async fn until_known(&mut self) -> Result<Appended, Lost> {
-        let mut delays = Delays::new();
-        loop {
-            match self.once().await {
-                Ok(sequence) => return Ok(Appended { sequence }),
-                Err(AppendError::TooLarge { bytes, bytes_max }) => return Err(Lost::TooLarge { bytes, bytes_max }),
-                Err(AppendError::Conflict) => match self.doubt {
-                    None => return Err(Lost::Conflict),
-                    Some(_) => match self.find().await {
-                        Some(known) => return known,
-                        None => delays.wait().await,
-                    },
-                },
-                Err(AppendError::Unknown(why)) => {
-                    self.doubt = Some(why);
-                    delays.wait().await;
-                }
-                Err(AppendError::Unavailable(why)) => {
-                    self.unreachable = why;
-                    delays.wait().await;
-                }
-            }
-        }
+impl Attempt {
+    /// A frame whose first try is under way.
+    pub fn new(frame: Uuid) -> Self {
+        Self { frame, under_way: true, doubt: None, unreachable: String::new() }
     }
 
-    /// One try. Should patience end while it is under way, its outcome is in doubt; if it answers, only its answer counts.
-    async fn once(&mut self) -> Result<u64, AppendError> {
-        let before = self.doubt.clone();
-        self.doubt.get_or_insert_with(|| "no answer came in time".to_owned());
-        let answer = self.journal.append(self.subject, self.expected, self.frame, self.bytes.clone()).await;
-        self.doubt = before;
-        answer
+    /// The next step.
+    pub fn step(&mut self, told: Told) -> Next {
+        let next = match told {
+            Told::Appended(answer) => self.answered(answer),
+            Told::Loaded(records) => self.looked(records),
+            Told::Waited => Next::Ask(Ask::Append),
+        };
+        self.under_way = next == Next::Ask(Ask::Append);
+        next
+    }
+
+    fn answered(&mut self, answer: Result<u64, AppendError>) -> Next {
+        match answer {
+            Ok(sequence) => Next::Known(Ok(Appended { sequence })),
+            Err(AppendError::TooLarge { bytes, bytes_max }) => Next::Known(Err(Lost::TooLarge { bytes, bytes_max })),
+            Err(AppendError::Conflict) if self.doubt.is_none() => Next::Known(Err(Lost::Conflict)),
+            Err(AppendError::Conflict) => Next::Ask(Ask::Load),
+            Err(AppendError::Unknown(why)) => {
+                self.doubt = Some(why);
+                Next::Ask(Ask::Wait)
+            }
+            Err(AppendError::Unavailable(why)) => {
+                self.unreachable = why;
+                Next::Ask(Ask::Wait)
+            }
+        }
     }
 
     /// After a conflict in doubt: our frame is among the subject's next records, or another's is, which rules ours out. If
     /// there is neither, a frame is still on its way, perhaps ours, and nothing is known yet.
-    async fn find(&mut self) -> Option<Result<Appended, Lost>> {
-        match self.journal.load(self.subject, self.expected).await {
+    fn looked(&mut self, records: Result<Vec<Record>, ReadError>) -> Next {
+        match records {
             Ok(records) => match records.iter().find(|record| record.frame == self.frame) {
-                Some(ours) => Some(Ok(Appended { sequence: ours.sequence })),
-                None if records.is_empty() => None,
-                None => Some(Err(Lost::Conflict)),
+                Some(ours) => Next::Known(Ok(Appended { sequence: ours.sequence })),
+                None if records.is_empty() => Next::Ask(Ask::Wait),
+                None => Next::Known(Err(Lost::Conflict)),
             },
             Err(ReadError::Unavailable(why)) => {
                 self.doubt = Some(why);
-                None
+                Next::Ask(Ask::Wait)
             }
-            Err(broken @ (ReadError::Gap { .. } | ReadError::Corrupt { .. })) => Some(Err(Lost::Unreadable(broken))),
+            Err(broken @ (ReadError::Gap { .. } | ReadError::Corrupt { .. })) => {
+                Next::Known(Err(Lost::Unreadable(broken)))
+            }
         }
     }
 
-    fn give_up(self) -> Lost {
+    /// What is known when patience ends.
+    pub fn give_up(self) -> Lost {
         match self.doubt {
             Some(why) => Lost::Unknown(why),
+            None if self.under_way => Lost::Unknown("no answer came in time".to_owned()),
             None => Lost::Unavailable(self.unreachable),
         }
     }
