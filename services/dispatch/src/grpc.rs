@@ -204,9 +204,9 @@ impl DispatchService for Service {
         let page = Page::read(message.page_size, &message.page_token, message.read_at)?;
         let wanted = Wanted::offers(&message)?;
         let looked = self.look(&caller, page.read_at(), |work, sight, as_of| {
-            let offers = wanted.sorted(work, &caller.actor).into_iter();
-            let seen = offers.filter(|offer| self.is_seen(&caller, Action::ListOffers, work, offer));
-            let (offers, next_page_token) = page.cut(as_of, seen.map(|offer| (offer.to_string(), offer)));
+            let offers = wanted.sorted(work, &caller.actor).into_iter().map(|offer| (offer.to_string(), offer));
+            let seen = |offer: &&OfferId| self.is_seen(&caller, Action::ListOffers, work, offer);
+            let (offers, next_page_token) = page.cut(as_of, offers, seen);
             let offers = offers.into_iter().filter_map(|offer| work.listed_offer(offer, sight.of(offer))).collect();
             ListOffersResponse { as_of: Some(as_of.into()), offers, next_page_token }
         });
@@ -309,9 +309,9 @@ impl DispatchService for Service {
         let page = Page::read(message.page_size, &message.page_token, message.read_at)?;
         let wanted = Wanted::engagements(&message)?;
         let looked = self.look(&caller, page.read_at(), |work, sight, as_of| {
-            let offers = wanted.sorted(work, &caller.actor).into_iter();
-            let seen = offers.filter(|offer| self.is_seen(&caller, Action::ListEngagements, work, offer));
-            let (offers, next) = page.cut(as_of, seen.map(|offer| (offer.to_string(), offer)));
+            let offers = wanted.sorted(work, &caller.actor).into_iter().map(|offer| (offer.to_string(), offer));
+            let seen = |offer: &&OfferId| self.is_seen(&caller, Action::ListEngagements, work, offer);
+            let (offers, next) = page.cut(as_of, offers, seen);
             let told: Vec<_> =
                 offers.into_iter().filter_map(|offer| self.engagement(&caller, work, sight, offer)).collect();
             (told, as_of, next)

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use muster_api::r#type::v1::ReadAt;
+use muster_api::r#type::v1::{ReadAt, read_at::AsOf};
 use muster_domain::{
     event::Event,
     kernel::{Actor, Aggregate, RealmId, Refusal, Timestamp},
@@ -29,7 +29,7 @@ use prost::Message;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
-use crate::{people::People, relay::Relay};
+use crate::{people::People, relay::Relay, wire::fields::Fields};
 
 /// What a handler gives back.
 pub type Answer<T> = Result<Response<T>, Status>;
@@ -130,6 +130,17 @@ impl Edge {
             take::<A>(&mut state, record).map_err(|broken| refused(Undone::Broken(broken)))?;
         }
         Ok(state)
+    }
+
+    /// The moment that a read tells of: what the realm's clock shows; as of an earlier moment, that one, or the log time at
+    /// the position that the caller names.
+    pub fn moment(&self, at: Option<ReadAt>, looked: &Progress) -> Timestamp {
+        let now = self.clock.now();
+        match at.and_then(|at| at.as_of) {
+            None => now,
+            Some(AsOf::Position(_)) => looked.log_time,
+            Some(AsOf::Time(time)) => Fields::default().time("read_at.time", Some(time)).unwrap_or(now).min(now),
+        }
     }
 
     /// Reads a view at the moment asked for.

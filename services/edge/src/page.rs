@@ -64,13 +64,20 @@ impl Page {
         self.after.as_ref().map(|(position, _)| *position)
     }
 
-    /// The page's part of all entries, each with its key, and the token of the next page. Keys are unique, and the same as on
-    /// the first page.
-    pub fn cut<T>(&self, looked_at: Position, entries: impl IntoIterator<Item = (String, T)>) -> (Vec<T>, String) {
+    /// The page's part of the entries that the caller is shown, and the token of the next page. All entries come with their
+    /// keys, which are unique and the same as on the first page: what the caller was shown last it may be shown no more, and
+    /// the page goes on from there all the same.
+    pub fn cut<T>(
+        &self,
+        looked_at: Position,
+        entries: impl IntoIterator<Item = (String, T)>,
+        shows: impl Fn(&T) -> bool,
+    ) -> (Vec<T>, String) {
         let mut entries = entries.into_iter();
         if let Some((_, last)) = &self.after {
             entries.find(|(key, _)| key == last);
         }
+        let mut entries = entries.filter(|(_, entry)| shows(entry));
         let mut page: Vec<_> = entries.by_ref().take(self.size).collect();
         let next = match (entries.next(), page.last()) {
             (Some(_), Some((key, _))) => token(looked_at, key),
@@ -105,7 +112,7 @@ mod tests {
             let page = Page::read(2, &token, None).unwrap();
             let looks = page.read_at().and_then(|at| at.as_of);
             assert_eq!(looks, (!token.is_empty()).then(|| AsOf::Position(here.into())));
-            let (entries, next) = page.cut(here, entries());
+            let (entries, next) = page.cut(here, entries(), |_| true);
             told.extend(entries);
             token = next;
             if token.is_empty() {
@@ -113,6 +120,14 @@ mod tests {
             }
         }
         assert_eq!(told, ["a", "b", "c", "d", "e"]);
+    }
+
+    #[test]
+    fn a_page_goes_on_after_an_entry_that_is_shown_no_more() {
+        let entries = || ["a", "b", "c", "d"].map(|entry| (entry.to_owned(), entry));
+        let (_, token) = Page::read(2, "", None).unwrap().cut(Position::default(), entries(), |_| true);
+        let (rest, _) = Page::read(2, &token, None).unwrap().cut(Position::default(), entries(), |one| *one != "b");
+        assert_eq!(rest, ["c", "d"]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use muster_journal::{
     stored::Position,
 };
 use muster_runtime::status;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
@@ -110,6 +110,7 @@ impl<V: Send + Sync, M> Watcher<V, M> {
     ) {
         let mut steps = self.view.steps();
         let (mut due, mut since, mut began) = (true, None, None);
+        let mut spoken = Instant::now();
         loop {
             let pause = tokio::time::sleep(self.pace);
             let now = self.edge.clock.now();
@@ -124,11 +125,11 @@ impl<V: Send + Sync, M> Watcher<V, M> {
                 Ok(told) => told,
                 Err(no) => return self.end(no).await,
             };
-            due &= told.message.is_none();
-            if let Some(message) = told.message
-                && self.messages.send(Ok(message)).await.is_err()
-            {
-                return;
+            if let Some(message) = told.message {
+                if self.messages.send(Ok(message)).await.is_err() {
+                    return;
+                }
+                (due, spoken) = (false, Instant::now());
             }
             after = Some(told.position);
             if told.position < position {
@@ -143,13 +144,16 @@ impl<V: Send + Sync, M> Watcher<V, M> {
                 () = pause => {}
                 () = self.messages.closed() => return,
             }
-            due = tokio::select! {
-                moved = steps.changed() => if moved.is_err() { return } else { false },
-                () = self.turn(told.turns_at) => false,
-                () = tokio::time::sleep(BEAT) => true,
+            // However much happens that is not told here.
+            let beat = spoken + BEAT;
+            tokio::select! {
+                moved = steps.changed() => if moved.is_err() { return },
+                () = self.turn(told.turns_at) => {}
+                () = tokio::time::sleep_until(beat) => {}
                 () = self.messages.closed() => return,
                 () = self.edge.stopping.cancelled() => return self.end(status::stopping()).await,
-            };
+            }
+            due |= beat <= Instant::now();
         }
     }
 

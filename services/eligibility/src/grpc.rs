@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use muster_api::{
-    eligibility::v1::{
-        ApproveOverrideRequest, ApproveOverrideResponse, ApprovePolicyRequest, ApprovePolicyResponse,
-        CompareRequestsRequest, CompareRequestsResponse, DecideRequest, DecideResponse, GetAssessmentRequest,
-        GetAssessmentResponse, GetPolicyRequest, GetPolicyResponse, ListAssessmentsRequest, ListAssessmentsResponse,
-        ProposeOverrideRequest, ProposeOverrideResponse, ProposePolicyRequest, ProposePolicyResponse, ResolveRequest,
-        ResolveResponse, eligibility_service_server::EligibilityService,
-    },
-    r#type::v1::{ReadAt, read_at::AsOf},
+use muster_api::eligibility::v1::{
+    ApproveOverrideRequest, ApproveOverrideResponse, ApprovePolicyRequest, ApprovePolicyResponse,
+    CompareRequestsRequest, CompareRequestsResponse, DecideRequest, DecideResponse, GetAssessmentRequest,
+    GetAssessmentResponse, GetPolicyRequest, GetPolicyResponse, ListAssessmentsRequest, ListAssessmentsResponse,
+    ProposeOverrideRequest, ProposeOverrideResponse, ProposePolicyRequest, ProposePolicyResponse, ResolveRequest,
+    ResolveResponse, eligibility_service_server::EligibilityService,
 };
 use muster_domain::{
     eligibility::{
@@ -20,7 +17,7 @@ use muster_domain::{
         policy,
         priority::{Ranked, difference},
     },
-    kernel::{RequestId, Timestamp},
+    kernel::RequestId,
     registry::events::CouncilAct,
 };
 use muster_edge::{
@@ -114,16 +111,6 @@ impl Service {
         };
         Ok(country.and_then(|country| self.docket.now().council_act(country, caller.at).cloned()))
     }
-
-    /// The moment that a read tells of: for the newest state it is now.
-    fn moment(&self, at: Option<ReadAt>, looked: &Progress) -> Timestamp {
-        let now = self.edge.clock.now();
-        match at.and_then(|at| at.as_of) {
-            None => now,
-            Some(AsOf::Position(_)) => looked.log_time,
-            Some(AsOf::Time(time)) => Fields::default().time("read_at.time", Some(time)).unwrap_or(now).min(now),
-        }
-    }
 }
 
 fn no_assessment(request: &RequestId) -> Status {
@@ -140,7 +127,7 @@ impl EligibilityService for Service {
             let entry = view.get(&request)?;
             Some(GetAssessmentResponse {
                 as_of: Some(looked.position.into()),
-                assessment: Some(wire::assessment(entry, self.moment(message.read_at, looked))?),
+                assessment: Some(wire::assessment(entry, self.edge.moment(message.read_at, looked))?),
                 why: why(&entry.state),
             })
         };
@@ -153,16 +140,14 @@ impl EligibilityService for Service {
         let filter = Filter::read(&message)?;
         let page = Page::read(message.page_size, &message.page_token, message.read_at)?;
         let look = |view: &Assessments, looked: &Progress| {
-            let now = self.moment(message.read_at, looked);
+            let now = self.edge.moment(message.read_at, looked);
             let people = self.edge.people.now();
-            let seen = |request| {
+            let entries = view.most_urgent_first().map(|one| (one.0.to_string(), one));
+            let (entries, next_page_token) = page.cut(looked.position, entries, |(request, entry)| {
                 let party = people.of_request(request);
-                may(&caller.actor, Action::ListAssessments, &party) == Access::Allowed
-            };
-            let entries = view.most_urgent_first().filter(|(request, entry)| filter.takes(entry) && seen(request));
-            let entries = entries.map(|(request, entry)| (request.to_string(), entry));
-            let (entries, next_page_token) = page.cut(looked.position, entries);
-            let assessments = entries.into_iter().filter_map(|entry| wire::assessment(entry, now)).collect();
+                filter.takes(entry) && may(&caller.actor, Action::ListAssessments, &party) == Access::Allowed
+            });
+            let assessments = entries.into_iter().filter_map(|(_, entry)| wire::assessment(entry, now)).collect();
             ListAssessmentsResponse { as_of: Some(looked.position.into()), assessments, next_page_token }
         };
         Ok(Response::new(self.edge.read(&caller, &self.assessments, page.read_at(), look).await?))
@@ -255,7 +240,7 @@ impl EligibilityService for Service {
     async fn get_policy(&self, call: Request<GetPolicyRequest>) -> Answer<GetPolicyResponse> {
         let (caller, message) = self.edge.admit(call, Action::GetPolicy)?;
         let look = |view: &Policies, looked: &Progress| {
-            let (in_force, proposal) = wire::policies(&view.0, self.moment(message.read_at, looked));
+            let (in_force, proposal) = wire::policies(&view.0, self.edge.moment(message.read_at, looked));
             GetPolicyResponse { as_of: Some(looked.position.into()), in_force: Some(in_force), proposal }
         };
         Ok(Response::new(self.edge.read(&caller, &self.policies, message.read_at, look).await?))

@@ -189,11 +189,13 @@ impl IntakeService for Service {
         let (facts, contact) = declared(message.facts, message.contact)?;
         self.check(&caller, &facts)?;
         let live = self.register.now().live;
-        let position = self.act(&request, Command::Amend { facts, live }, meta).await?;
+        let Done { position, news } =
+            self.execute(&request, Command::Amend { facts, live }, meta).await.map_err(refused)?;
         if let Some(contact) = contact {
             self.requests.reaches(position.sequence, caller.patience).await.map_err(refused)?;
-            let subject = self.requests.now().get(&request).map(|record| record.request.contact.clone());
-            if let Some(subject) = subject {
+            // A repeat of what was amended since, or is over, brings no old contact back.
+            let now = self.requests.now().get(&request).filter(|record| news || record.changed == position).cloned();
+            if let Some(subject) = now.map(|record| record.request.contact) {
                 self.edge.keep_contact(&subject, &contact).await?;
             }
         }
@@ -305,14 +307,13 @@ impl IntakeService for Service {
         let people = self.edge.people.clone();
         let looked = self.edge.read(&caller, &self.requests, page.read_at(), |requests, progress| {
             let people = people.now();
-            let visible = requests.newest_first().filter(|(id, record)| {
+            let all = requests.newest_first().map(|one| (one.0.to_string(), one));
+            let (records, next) = page.cut(progress.position, all, |(id, record)| {
                 let phase = record.request.phase.as_str();
                 (message.states.is_empty() || message.states.iter().any(|state| state == phase))
                     && country.is_none_or(|country| record.request.facts.country == country)
                     && may(&caller.actor, Action::ListRequests, &people.of_request(id)) == Access::Allowed
             });
-            let told = visible.map(|(id, record)| (id.to_string(), (id, record)));
-            let (records, next) = page.cut(progress.position, told);
             let requests = records.into_iter().map(|(id, record)| wire::request(id, record)).collect();
             ListRequestsResponse { as_of: Some(progress.position.into()), requests, next_page_token: next }
         });

@@ -13,10 +13,10 @@ use muster_api::{
         WatchBoardRequest, WatchBoardResponse, WatchRequestRequest, WatchRequestResponse,
         monitor_service_server::MonitorService,
     },
-    r#type::v1::{self as types, Contact, Engagement, ReadAt},
+    r#type::v1::{self as types, Contact, Engagement},
 };
 use muster_domain::{
-    kernel::{OfferId, ProviderId, Role, SubjectRef, Timestamp},
+    kernel::{OfferId, ProviderId, Role, SubjectRef},
     parties::Party,
 };
 use muster_edge::{
@@ -26,7 +26,7 @@ use muster_edge::{
     wire::fields::{one, timestamp},
 };
 use muster_journal::{
-    engine::follower::{Follower, Progress, View},
+    engine::follower::{Follower, View},
     stored::Position,
 };
 use muster_runtime::{
@@ -58,14 +58,6 @@ impl Service {
     /// All that it shows, for projections.
     pub fn view(&self) -> View<Monitor> {
         self.monitor.clone()
-    }
-
-    /// What the realm's clock shows; as of an earlier moment that the caller names, the log time there.
-    fn now(&self, asked: Option<&ReadAt>, looked: &Progress) -> Timestamp {
-        match asked.and_then(|at| at.as_of.as_ref()) {
-            Some(_) => looked.log_time,
-            None => self.edge.clock.now(),
-        }
     }
 
     /// Whom to call, if the caller may know.
@@ -150,7 +142,7 @@ impl MonitorService for Service {
         // What may be known is judged by how things stand now, whatever moment is looked at.
         let eyes = self.monitor.now().work().sight(&caller.actor);
         let looked = self.edge.read(&caller, &self.monitor, message.read_at, |monitor, progress| {
-            let (work, now) = (monitor.work(), self.now(message.read_at.as_ref(), progress));
+            let (work, now) = (monitor.work(), self.edge.moment(message.read_at, progress));
             let view = ledger::provider_view(&provider, work, &eyes, now).ok_or_else(|| no_provider(&provider))?;
             let people = self.edge.people.now();
             let whom = |engagement: &Engagement| {
@@ -172,7 +164,7 @@ impl MonitorService for Service {
         let (caller, message) = self.edge.admit(call, Action::GetStatistics)?;
         let (from, until) = wire::read_period(message.from, message.until)?;
         let looked = self.edge.read(&caller, &self.monitor, message.read_at, |monitor, progress| {
-            let now = self.now(message.read_at.as_ref(), progress);
+            let now = self.edge.moment(message.read_at, progress);
             let statistics = match (from, until) {
                 (None, None) => monitor.tally().tell(now),
                 (Some(_), _) | (None, Some(_)) => monitor.tally_between(from, until).tell(now),

@@ -41,7 +41,8 @@ use muster_runtime::{
     lifecycle::{Ended, Fault, Lifecycle},
     server::{HealthReporter, Server, ServingStatus},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 use tonic::{server::NamedService, service::Routes};
 
 use crate::storage::{JournalSpec, NatsOptions, Storage, StorageError};
@@ -156,9 +157,12 @@ impl Node {
         let mut node = Self { realm, edge, address, life };
         let health = HealthReporter::new();
         let routes = node.services(&plan, &storage, &health, &mut follower);
-        node.follow(follower);
-        let stopping = node.life.stopping();
-        node.life.spawn("server", async move { Ok(server.serve(routes, DESCRIPTORS, health, stopping).await?) });
+        let (stopping, served) = (node.life.stopping(), CancellationToken::new());
+        node.follow(follower, served.clone());
+        node.life.spawn("server", async move {
+            let _guard = served.drop_guard();
+            Ok(server.serve(routes, DESCRIPTORS, health, stopping).await?)
+        });
         Ok(node)
     }
 
@@ -173,6 +177,8 @@ impl Node {
     fn services(&mut self, plan: &Plan, storage: &Storage, health: &HealthReporter, follower: &mut Follower) -> Routes {
         let (mut routes, edge) = (Routes::default(), &self.edge);
         let mut names = vec![""];
+        let (read, is_read) = watch::channel(false);
+        let mut deciding = None;
         if plan.parts.contains(&Part::Registry) {
             let server = RegistryServiceServer::new(muster_registry::Service::new(edge.clone(), follower));
             names.push(named(&server));
@@ -198,11 +204,13 @@ impl Node {
                 DispatchServiceServer::new(muster_dispatch::Service::new(edge.clone(), follower, desk.clone()));
             let address = format!("http://{}", self.address);
             self.life.spawn("desk", ends(async move { driver.run(&address).await }));
+            deciding = Some(desk.clone());
             self.life.spawn("desk-ready", desk_ready(edge.clone(), health.clone(), named(&server), desk));
             routes = routes.add_service(server);
         }
         if plan.parts.contains(&Part::Monitor) {
-            let service = muster_monitor::Service::new(edge.clone(), follower, self.health(plan, storage));
+            let service =
+                muster_monitor::Service::new(edge.clone(), follower, self.health(plan, storage, is_read, deciding));
             if let Some(dir) = storage.projections.clone() {
                 self.life.spawn("projector", ends(project(edge.clone(), service.view(), dir)));
             }
@@ -210,12 +218,12 @@ impl Node {
             names.push(named(&server));
             routes = routes.add_service(server);
         }
-        self.life.spawn("ready", ready(edge.clone(), health.clone(), names));
+        self.life.spawn("ready", ready(edge.clone(), health.clone(), names, read));
         routes
     }
 
-    /// How this process stands, for whoever asks monitor.
-    fn health(&self, plan: &Plan, storage: &Storage) -> Health {
+    /// How this process stands, for whoever asks monitor: by the same facts as `ready` and `desk_ready`.
+    fn health(&self, plan: &Plan, storage: &Storage, is_read: watch::Receiver<bool>, desk: Option<Desk>) -> Health {
         let setting = |Unsafe { name, says, way_out }: &Unsafe| UnsafeSetting {
             name: (*name).to_owned(),
             says: format!("{says}; {way_out}"),
@@ -225,9 +233,11 @@ impl Node {
         let roles = move || {
             let progress = people.progress();
             let trouble = progress.broken.as_ref().map(ToString::to_string).unwrap_or_default();
+            let is_read = *is_read.borrow() && progress.broken.is_none();
+            let decides = desk.as_ref().is_none_or(|desk| desk.state().borrow().is_serving());
             let role = |part: &Part| RoleHealth {
                 role: part.as_str().to_owned(),
-                ready: progress.broken.is_none(),
+                ready: is_read && (*part != Part::Dispatch || decides),
                 position: progress.position,
                 trouble: trouble.clone(),
             };
@@ -241,13 +251,15 @@ impl Node {
         }
     }
 
-    /// Reads the log for every view of the process.
-    fn follow(&mut self, follower: Follower) {
-        let (journal, stopping) = (self.edge.journal.clone(), self.edge.stopping.clone());
+    /// Reads the log for every view of the process, until the last call is answered: a call that is done waits for the views
+    /// to show it.
+    fn follow(&mut self, follower: Follower, served: CancellationToken) {
+        let (journal, aborting) = (self.edge.journal.clone(), self.life.aborting());
         self.life.spawn("follower", async move {
             tokio::select! {
                 broken = follower.run(journal) => Err(broken.into()),
-                () = stopping.cancelled() => Ok(()),
+                () = served.cancelled() => Ok(()),
+                () = aborting.cancelled() => Ok(()),
             }
         });
     }
@@ -276,11 +288,17 @@ async fn ends(running: impl Future<Output = ()>) -> Result<(), Fault> {
 }
 
 /// Says that services are ready once this process has read all that was in the log when it started.
-async fn ready(edge: Edge, health: HealthReporter, names: Vec<&'static str>) -> Result<(), Fault> {
+async fn ready(
+    edge: Edge,
+    health: HealthReporter,
+    names: Vec<&'static str>,
+    read: watch::Sender<bool>,
+) -> Result<(), Fault> {
     for name in &names {
         health.set_service_status(name, ServingStatus::NotServing).await;
     }
     if caught_up(&edge).await {
+        read.send_replace(true);
         for name in names {
             health.set_service_status(name, ServingStatus::Serving).await;
         }

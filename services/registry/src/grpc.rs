@@ -16,7 +16,7 @@ use muster_api::{
         RepealThirdCountryResponse, RevokeMandateRequest, RevokeMandateResponse, SetRequirementRequest,
         SetRequirementResponse, SignMandateRequest, SignMandateResponse, registry_service_server::RegistryService,
     },
-    r#type::v1::{Position as WirePosition, ReadAt},
+    r#type::v1::Position as WirePosition,
 };
 use muster_domain::{
     codes::{Country, ServiceId},
@@ -43,7 +43,7 @@ use muster_journal::{
     engine::{
         Done, Meta,
         executor::Executor,
-        follower::{Follower, Progress, View},
+        follower::{Follower, View},
     },
     port::{InvalidSubject, Subject},
     stored::Position,
@@ -115,11 +115,6 @@ impl Service {
         let id = caller.actor.principal.as_str();
         let record = AuthorityId::parse(id).ok().and_then(|id| self.edge.people.now().authority(&id).cloned());
         record.ok_or_else(|| status::not_found("authority", id))
-    }
-
-    /// The moment that a read looks at: now, or the log time there.
-    fn moment(&self, read_at: Option<ReadAt>, progress: &Progress) -> Timestamp {
-        if read_at.is_some_and(|at| at.as_of.is_some()) { progress.log_time } else { self.edge.clock.now() }
     }
 }
 
@@ -227,11 +222,11 @@ impl RegistryService for Service {
         let country = only_of(&message.country)?;
         let looked = self.edge.read(&caller, &self.register, page.read_at(), |register, progress| {
             let people = self.edge.people.now();
-            let visible = register.hospitals().filter(|hospital| {
+            let hospitals = register.hospitals().map(|one| (one.id.to_string(), one));
+            let (records, next) = page.cut(progress.position, hospitals, |hospital| {
                 country.is_none_or(|country| hospital.member_state == country)
                     && may(&caller.actor, Action::ListHospitals, &people.of_hospital(&hospital.id)) == Access::Allowed
             });
-            let (records, next) = page.cut(progress.position, visible.map(|one| (one.id.to_string(), one)));
             let hospitals = records.into_iter().map(wire::hospital).collect();
             ListHospitalsResponse { as_of: told(progress.position), hospitals, next_page_token: next }
         });
@@ -252,8 +247,9 @@ impl RegistryService for Service {
         let page = Page::read(message.page_size, &message.page_token, message.read_at)?;
         let country = only_of(&message.country)?;
         let looked = self.edge.read(&caller, &self.register, page.read_at(), |register, progress| {
-            let visible = register.authorities().filter(|one| country.is_none() || one.country == country);
-            let (records, next) = page.cut(progress.position, visible.map(|one| (one.id.to_string(), one)));
+            let authorities = register.authorities().map(|one| (one.id.to_string(), one));
+            let of_country = |one: &&Authority| country.is_none() || one.country == country;
+            let (records, next) = page.cut(progress.position, authorities, of_country);
             let authorities = records.into_iter().map(wire::authority).collect();
             ListAuthoritiesResponse { as_of: told(progress.position), authorities, next_page_token: next }
         });
@@ -303,7 +299,7 @@ impl RegistryService for Service {
         let id = one("provider", &message.provider, ProviderId::parse)?;
         self.edge.may(&caller, Action::GetProvider, ("provider", id.as_str()), |_| of_provider(&id)).await?;
         let looked = self.edge.read(&caller, &self.register, message.read_at, |register, progress| {
-            let moment = self.moment(message.read_at, progress);
+            let moment = self.edge.moment(message.read_at, progress);
             Some((progress.position, shown(&caller, register.provider(&id)?, moment)))
         });
         let (as_of, provider) = looked.await?.ok_or_else(|| status::not_found("provider", id.as_str()))?;
@@ -318,15 +314,15 @@ impl RegistryService for Service {
         let service = fields.optional("service", &message.service, ServiceId::parse);
         fields.done(Some(()))?;
         let looked = self.edge.read(&caller, &self.register, page.read_at(), |register, progress| {
-            let visible = register.providers().filter(|enrolment| {
+            let providers = register.providers().map(|one| (one.terms.id.to_string(), one));
+            let (records, next) = page.cut(progress.position, providers, |enrolment| {
                 let mut contracts = enrolment.terms.contracts.iter();
                 contracts.any(|contract| {
                     country.is_none_or(|country| contract.member_states.contains(&country))
                         && service.as_ref().is_none_or(|service| contract.services.contains(service))
                 }) && may(&caller.actor, Action::ListProviders, &of_provider(&enrolment.terms.id)) == Access::Allowed
             });
-            let (records, next) = page.cut(progress.position, visible.map(|one| (one.terms.id.to_string(), one)));
-            let moment = self.moment(page.read_at(), progress);
+            let moment = self.edge.moment(message.read_at, progress);
             let providers = records.into_iter().map(|enrolment| shown(&caller, enrolment, moment)).collect();
             ListProvidersResponse { as_of: told(progress.position), providers, next_page_token: next }
         });
@@ -390,13 +386,12 @@ impl RegistryService for Service {
         let hospital = read(|fields| Some(fields.optional("hospital", &message.hospital, HospitalId::parse)))?;
         let looked = self.edge.read(&caller, &self.register, page.read_at(), |register, progress| {
             let people = self.edge.people.now();
-            let visible = register.mandates().filter(|(mandate, _)| {
+            let mandates = register.mandates().map(|one| (one.0.id.to_string(), one));
+            let (records, next) = page.cut(progress.position, mandates, |(mandate, _)| {
                 hospital.as_ref().is_none_or(|hospital| mandate.hospital == *hospital)
                     && may(&caller.actor, Action::ListMandates, &people.of_mandate(mandate)) == Access::Allowed
             });
-            let visible = visible.map(|(mandate, state)| (mandate.id.to_string(), state));
-            let (records, next) = page.cut(progress.position, visible);
-            let mandates = records.into_iter().filter_map(wire::mandate).collect();
+            let mandates = records.into_iter().filter_map(|(_, state)| wire::mandate(state)).collect();
             ListMandatesResponse { as_of: told(progress.position), mandates, next_page_token: next }
         });
         Ok(Response::new(looked.await?))

@@ -20,7 +20,13 @@ use muster_api::{
     },
     r#type::v1::{Facts, Offer, Position},
 };
-use muster_domain::kernel::{Actor, RealmId, Role, Timestamp};
+use muster_domain::{
+    dispatch::events::DeskEvent,
+    eligibility::events::AssessmentEvent,
+    event::Event,
+    intake::events::RequestEvent,
+    kernel::{Actor, OfferId, RealmId, Role, Timestamp},
+};
 use muster_edge::testing::{actor, call};
 use muster_journal::engine::Meta;
 use muster_sim::history::{Operation, Outcome};
@@ -112,7 +118,7 @@ impl Crowd {
     }
 
     /// Gives so many commands, one after another; what came of each.
-    pub async fn act(self, seed: u64, commands: usize) -> Vec<Operation> {
+    pub async fn act(self, seed: u64, commands: usize) -> Vec<(Act, Operation)> {
         let mut lots = Lots::of(seed);
         let mut history = Vec::new();
         while history.len() < commands {
@@ -120,7 +126,8 @@ impl Crowd {
                 self.look_around(&mut lots).await;
             }
             if let Some(act) = self.choose(&mut lots) {
-                history.push(self.give(&act, &mut lots).await);
+                let operation = self.give(&act, &mut lots).await;
+                history.push((act, operation));
                 self.given.send_modify(|given| *given += 1);
             }
         }
@@ -254,6 +261,38 @@ impl Act {
         }
     }
 
+    /// Whether this event, of the aggregate with this id, is what is asked for: whoever is told that it is so already without
+    /// a commit of their own was told of such a one. What is new each time is never so already, and what may be asked of an
+    /// ended thing to no effect leaves nothing to look for.
+    pub fn is_done_by(&self, id: &str, event: &Event) -> bool {
+        match self {
+            Self::Open(..) => false,
+            Self::Amend(_, request, _) => id == request && matches!(event, Event::Request(_)),
+            Self::Endorse(_, request) => {
+                id == request && matches!(event, Event::Request(RequestEvent::Endorsed { .. }))
+            }
+            Self::Return(_, request) => id == request && matches!(event, Event::Request(RequestEvent::Returned { .. })),
+            Self::Submit(_, request) => {
+                id == request && matches!(event, Event::Request(RequestEvent::Submitted { .. }))
+            }
+            Self::Withdraw(_, request) => {
+                id == request && matches!(event, Event::Request(RequestEvent::Withdrawn { .. }))
+            }
+            Self::Decide(request, _) => {
+                id == request && matches!(event, Event::Assessment(AssessmentEvent::Decided { .. }))
+            }
+            Self::Provider(offer, step) => is_answered(&offer.offer, *step, event),
+            Self::Officer(asked, true) => {
+                matches!(event, Event::Desk(DeskEvent::Rescinded { offer, .. }) if offer.as_str() == asked.offer)
+            }
+            Self::Officer(asked, false) => {
+                matches!(event, Event::Desk(DeskEvent::Released { offer, .. }) if offer.as_str() == asked.offer)
+            }
+            Self::Enrol(provider) => id == provider.provider && matches!(event, Event::Provider(_)),
+            Self::Suspend(n, _) => id == format!("s{n}") && matches!(event, Event::Provider(_)),
+        }
+    }
+
     async fn send(&self, cast: &mut Cast, by: &Actor, request_id: &str) -> Told {
         let request_id = request_id.to_owned();
         match self {
@@ -324,6 +363,22 @@ impl Act {
                 Err(Status::unimplemented("not intake's"))
             }
         }
+    }
+}
+
+/// Whether an event of the desk is what a provider asked for at this step.
+fn is_answered(asked: &str, step: usize, event: &Event) -> bool {
+    let Event::Desk(event) = event else { return false };
+    let of = |offer: &OfferId| offer.as_str() == asked;
+    match step {
+        // An offer that has ended may be opened again, and that is no news.
+        0 => matches!(event, DeskEvent::Offered { offer, .. } if of(offer)),
+        1..=4 => matches!(event, DeskEvent::Accepted { offer, .. } if of(offer)),
+        5 => matches!(event, DeskEvent::Declined { offer, .. } if of(offer)),
+        6 | 7 => matches!(event, DeskEvent::StageReached { offer, .. } if of(offer)),
+        8 => matches!(event, DeskEvent::DaysReported { offer, .. } if of(offer)),
+        9 => matches!(event, DeskEvent::Released { offer, .. } if of(offer)),
+        _ => matches!(event, DeskEvent::Completed { offer, .. } if of(offer)),
     }
 }
 

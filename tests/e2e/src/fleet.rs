@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use muster_domain::kernel::RealmId;
+use muster_journal::jetstream::{JetStream, Options};
+use muster_sim::log::{Entry, read_log};
 use tempfile::TempDir;
 
 use crate::{nats::NatsServer, process::Process};
@@ -92,6 +95,18 @@ impl Fleet {
     pub fn addresses(&self, role: &str) -> Vec<String> {
         let of_role = self.members.iter().filter(|member| member.roles.contains(&role));
         of_role.map(|member| member.process.address().to_owned()).collect()
+    }
+
+    /// The realm's journal, as somebody reads it who is none of its processes.
+    pub async fn journal(&self) -> JetStream {
+        let options = Options { replicas: 1, monitors: vec![self.nats.monitor_url()], ..Options::default() };
+        let realm = RealmId::parse("drill").expect("a realm");
+        JetStream::connect(vec![self.nats.url()], &realm, options).await.expect("the server answers")
+    }
+
+    /// The realm's log.
+    pub async fn log(&self) -> Vec<Entry> {
+        read_log(&self.journal().await).await.expect("the log can be read")
     }
 
     /// How many processes there are.

@@ -12,20 +12,17 @@ use muster_api::{
     monitor::v1::{GetBoardRequest, GetBoardResponse},
     r#type::v1::{Position, ReadAt},
 };
-use muster_domain::kernel::{RealmId, Role};
+use muster_domain::kernel::Role;
 use muster_e2e::{
     cast::{Cast, surely},
-    chaos::{Addresses, Crowd, Lots},
+    chaos::{Act, Addresses, Crowd, Lots},
     fleet::{Fleet, Pace, ROLES},
 };
 use muster_edge::testing::call;
-use muster_journal::{
-    jetstream::{JetStream, Options},
-    port::Journal,
-};
+use muster_journal::subjects::id_of;
 use muster_sim::{
-    history::{self, Outcome},
-    log::{commits, read_log},
+    history::{self, Operation, Outcome},
+    log::commits,
     oracles,
 };
 use tokio::{runtime::Handle, sync::watch};
@@ -82,24 +79,32 @@ async fn two_replicas_of_every_role_keep_every_invariant_while_processes_are_kil
     };
     let crowd = Crowd::new(shared, now, given);
     let lanes = (0..LANES).map(|lane| crowd.clone().act(SEED + lane as u64, COMMANDS / LANES));
-    let mut operations: Vec<_> = join_all(lanes).await.into_iter().flatten().collect();
+    let acts: Vec<_> = join_all(lanes).await.into_iter().flatten().collect();
     drop(crowd);
     let crashes = crashing.await.unwrap();
 
     let fleet = Arc::into_inner(fleet).unwrap().into_inner().unwrap();
-    let options = Options { replicas: 1, monitors: vec![fleet.nats.monitor_url()], ..Options::default() };
-    let realm = RealmId::parse("drill").unwrap();
-    let journal = JetStream::connect(vec![fleet.nats.url()], &realm, options).await.unwrap();
-    let log = read_log(&journal).await.unwrap();
+    let log = fleet.log().await;
     let written: BTreeSet<_> = commits(&log).map(|at| at.command()).collect();
-    // A command that asked for what was so already stands nowhere; whether one that stands is where it was said is checked.
-    for operation in &mut operations {
-        if let Outcome::Done(position) = operation.outcome
-            && !written.contains(&operation.command)
-        {
-            operation.outcome = Outcome::Already(position);
-        }
-    }
+    // A command that asked for what was so already stands nowhere: then what it asked for does, by the place that it was told.
+    let already = |act: &Act, told: muster_journal::stored::Position| {
+        commits(&log).take_while(|at| at.position <= told).any(|at| {
+            let id = id_of(at.subject);
+            at.commit.events.iter().any(|event| act.is_done_by(id, event))
+        })
+    };
+    let operations: Vec<_> = acts
+        .iter()
+        .map(|(act, operation)| {
+            let outcome = match operation.outcome {
+                Outcome::Done(told) if !written.contains(&operation.command) && already(act, told) => {
+                    Outcome::Already(told)
+                }
+                other @ (Outcome::Done(_) | Outcome::Already(_) | Outcome::Refused | Outcome::Unknown) => other,
+            };
+            Operation { outcome, ..*operation }
+        })
+        .collect();
     let count = |which: fn(&Outcome) -> bool| operations.iter().filter(|o| which(&o.outcome)).count();
     let done = count(|o| matches!(o, Outcome::Done(_)));
     println!(
@@ -115,7 +120,7 @@ async fn two_replicas_of_every_role_keep_every_invariant_while_processes_are_kil
     assert_eq!(oracles::all(&log), []);
     assert_eq!(history::check(&operations, &log), []);
 
-    let at = Position { sequence: journal.last().await.unwrap(), index: 0 };
+    let at = Position { sequence: log.last().unwrap().sequence, index: 0 };
     let mut boards = Vec::new();
     for replica in [0, 1] {
         let mut cast = Cast::new(|role| fleet.addresses(role).get(replica).unwrap().clone());

@@ -5,6 +5,7 @@ use muster_e2e::{
     cast::Cast,
     fleet::{Fleet, Pace, ROLES},
 };
+use muster_sim::oracles;
 
 /// Real time: no deadline of the story comes by itself.
 const PACE: Pace = Pace { speed: 1 };
@@ -49,4 +50,5 @@ async fn any_role_may_crash_at_any_step_and_nothing_acknowledged_is_lost_or_done
         cast = self::cast(&fleet);
         cast.report("es", &request).await;
     }
+    assert_eq!(oracles::all(&fleet.log().await), []);
 }

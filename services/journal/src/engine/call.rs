@@ -115,7 +115,7 @@ impl From<Behind> for Refusal {
             reason: "BEHIND",
             kind: RefusalKind::Unavailable,
             rule: "invariant L2: a read shows what it was asked to show",
-            says: format!("read_at.at_least: {behind}"),
+            says: behind.to_string(),
             way_out: "try again in a moment, or with a longer deadline",
             fields: Vec::new(),
         }

@@ -54,13 +54,19 @@ pub async fn read<V: Fold + Default, T>(
         Some(AsOf::Time(time)) => Upto::Time(millis(&time)?),
     };
     match upto {
-        Upto::Position(position) => view.reaches(position.sequence, patience).await?,
+        Upto::Position(position) if view.progress().position < position => {
+            let head = journal.last().await.map_err(unread)?;
+            if position.sequence > head {
+                return Err(beyond(position, head));
+            }
+            view.reaches(position.sequence, patience).await?;
+        }
         // What this replica has not read may be older than the time asked for, unless it has read beyond that time.
         Upto::Time(time) if view.progress().log_time <= time => {
             let head = journal.last().await.map_err(unread)?;
             view.reaches(head, patience).await?;
         }
-        Upto::Time(_) => {}
+        Upto::Position(_) | Upto::Time(_) => {}
     }
     let head = {
         let now = view.now();
@@ -71,6 +77,20 @@ pub async fn read<V: Fold + Default, T>(
     };
     let (value, progress) = replay::<V>(journal, upto, head).await?;
     Ok(look(&value, &progress))
+}
+
+fn beyond(position: Position, head: u64) -> Refusal {
+    Refusal {
+        reason: "POSITION_UNKNOWN",
+        kind: RefusalKind::Invalid,
+        rule: "invariant L2: a read shows what it was asked to show",
+        says: format!(
+            "read_at.position {}.{} is not in the log, which ends at {head}",
+            position.sequence, position.index
+        ),
+        way_out: "give the position of an earlier answer or event",
+        fields: Vec::new(),
+    }
 }
 
 fn unread(error: ReadError) -> Undone {

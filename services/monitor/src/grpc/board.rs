@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     time::Duration,
 };
 
@@ -40,28 +41,35 @@ pub(super) async fn get(service: &Service, call: Request<GetBoardRequest>) -> An
     let page = Page::read(message.page_size, &message.page_token, message.read_at)?;
     let filter = wire::read_filter(message.filter)?;
     let looked = service.edge.read(&caller, &service.monitor, page.read_at(), |monitor, progress| {
-        let now = service.now(message.read_at.as_ref(), progress);
+        let now = service.edge.moment(message.read_at, progress);
         let sight = Sight::of(&service.edge, &caller, Action::GetBoard);
         let after = page.after().and_then(Place::parse);
-        let (counts, (requests, next_page_token)) = match sight.groups(monitor, progress.position) {
+        let (counts, (shown, next_page_token)) = match sight.groups(monitor, progress.position) {
             Some(mut groups) => {
                 groups.retain(|group| filter.lets(group));
-                // An entry before the page only says where it begins.
-                let shown = monitor.board().from(after);
-                let shown = shown.filter(|(place, _, group)| groups.contains(group) || Some(*place) == after);
-                let entries = shown.map(|(place, request, _)| (place.key(), request));
-                (counts(monitor, &groups), page.cut(progress.position, entries))
+                let entries = monitor.board().from(after).map(|one| (one.0.key(), one));
+                let cut = page.cut(progress.position, entries, |(_, _, group)| groups.contains(group));
+                (counts(monitor, &groups), cut)
             }
             None => {
-                let (counts, shown) = own(monitor, &sight, progress.position, &filter, after);
-                let entries = shown.into_iter().map(|(place, request)| (place.key(), request));
-                (counts, page.cut(progress.position, entries))
+                let own: BTreeMap<_, _> = sight
+                    .requests(monitor, progress.position)
+                    .filter(|(_, _, group)| filter.lets(group))
+                    .map(|one| (one.0, one))
+                    .collect();
+                let counts = sum(own.values().map(|(_, _, group)| (group.state, 1)));
+                // The place where the page goes on may be shown no more.
+                let begin = monitor.board().from(after).next().filter(|(place, ..)| Some(*place) == after);
+                let rest = own.range((after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded));
+                let rest = rest.map(|(_, one)| *one);
+                let entries = begin.into_iter().chain(rest).map(|one| (one.0.key(), one));
+                (counts, page.cut(progress.position, entries, |_| true))
             }
         };
         GetBoardResponse {
             as_of: Some(progress.position.into()),
             now: Some(timestamp(now)),
-            cards: requests.into_iter().filter_map(|request| Some(monitor.known(request)?.card(now))).collect(),
+            cards: shown.into_iter().filter_map(|(_, request, _)| Some(monitor.known(request)?.card(now))).collect(),
             counts: wire::counts(&counts),
             next_page_token,
         }
@@ -82,23 +90,6 @@ fn sum(counted: impl Iterator<Item = (State, u32)>) -> BTreeMap<State, u32> {
         *count = count.saturating_add(more);
     }
     counts
-}
-
-/// The cards of somebody who is asked of each, counted and in order. The place where a page goes on is always there.
-fn own<'m>(
-    monitor: &'m Monitor,
-    sight: &'m Sight,
-    looked: Position,
-    filter: &Filter,
-    after: Option<Place>,
-) -> (BTreeMap<State, u32>, BTreeMap<Place, &'m RequestId>) {
-    let shown: Vec<_> = sight.requests(monitor, looked).filter(|(_, _, group)| filter.lets(group)).collect();
-    let counts = sum(shown.iter().map(|(_, _, group)| (group.state, 1)));
-    let mut places: BTreeMap<_, _> = shown.into_iter().map(|(place, request, _)| (place, request)).collect();
-    if let Some((place, request, _)) = monitor.board().from(after).next().filter(|(place, ..)| Some(*place) == after) {
-        places.insert(place, request);
-    }
-    (counts, places)
 }
 
 pub(super) async fn watch(service: &Service, call: Request<WatchBoardRequest>) -> Answer<Messages<WatchBoardResponse>> {

@@ -47,6 +47,8 @@ pub(super) async fn list(service: &Service, call: Request<ListEventsRequest>) ->
         name => Some(service.find(&caller, Action::ListEvents, name).await?),
     };
     let looked_at = page.looked_at().unwrap_or_else(|| service.monitor.now().progress().position);
+    // Another replica, further on, may have told the page before.
+    service.monitor.reaches(looked_at.sequence, caller.patience).await.map_err(refused)?;
     let begin = message.after.map(|after| (Position::from(after), u32::MAX));
     let after = page.after().and_then(parse).or(begin);
     let reading = Reading { service, caller: &caller, request, part, after, looked_at };

@@ -64,7 +64,7 @@ pub(super) async fn get(service: &Service, call: Request<GetRequestPageRequest>)
     let (caller, message) = service.edge.admit(call, action)?;
     let request = service.find(&caller, action, &message.request).await?;
     let looked = service.edge.read(&caller, &service.monitor, message.read_at, |monitor, progress| {
-        let now = service.now(message.read_at.as_ref(), progress);
+        let now = service.edge.moment(message.read_at, progress);
         let found = page(&service.edge, &caller, action, monitor, (&request, now));
         found.map(|found| (progress.position, now, found))
     });
