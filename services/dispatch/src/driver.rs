@@ -23,6 +23,7 @@ use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, timeout},
 };
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::writer::Stop;
 
@@ -176,9 +177,13 @@ impl Driver {
         while let Some(since) = self.stand_by(&me).await {
             self.tell(Holder::Mine);
             tracing::info!("this process decides for the desk");
+            // In a task of its own: however long a decision takes, the lease is renewed meanwhile.
+            let (lease, name) = (self.lease.clone(), me.clone());
+            let keeping = tokio::spawn(async move { lease::keep(lease.as_ref(), &name, since).await });
+            let mut keeping = AbortOnDropHandle::new(keeping);
             let ended = tokio::select! {
                 ended = holding::hold(&self.edge, &mut self.calls) => ended,
-                holder = lease::keep(self.lease.as_ref(), &me, since) => Ended::LeaseLost(holder),
+                holder = &mut keeping => Ended::LeaseLost(holder.unwrap_or(Holder::Nobody)),
                 broken = log_breaks(&self.edge) => Ended::Writer(Stop::Broken(broken)),
             };
             if since.elapsed() > HEALTHY {

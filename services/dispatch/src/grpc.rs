@@ -167,16 +167,15 @@ impl Service {
         Ok(Engagement { contact, ..engagement })
     }
 
-    /// What a stream of offers tells at a moment; `fresh` if the caller has been told nothing before this call.
+    /// What a stream of offers tells at a moment; `opening` is where it began to tell what is open, if it still does.
     fn tell(
         &self,
         caller: &Caller,
         work: &Work,
         moment: Moment,
-        fresh: bool,
+        opening: Option<Position>,
     ) -> Result<Told<WatchOffersResponse>, Status> {
         intact(work)?;
-        let opening = fresh && moment.since.is_none();
         let (changed, position) = changed(work, caller.actor.role, moment, opening);
         let seen = changed.into_iter().filter(|offer| self.is_seen(caller, Action::WatchOffers, work, offer));
         let told = seen.filter_map(|offer| work.listed_offer(offer, work.eyes(&caller.actor, offer)));
@@ -228,9 +227,10 @@ impl DispatchService for Service {
     async fn watch_offers(&self, call: Request<WatchOffersRequest>) -> Answer<Self::WatchOffersStream> {
         let (caller, message) = self.edge.admit(call, Action::WatchOffers)?;
         let after = message.after.map(Position::from);
-        let (service, watcher, fresh) = (self.clone(), caller.clone(), after.is_none());
+        let (service, watcher, fresh, mut began) = (self.clone(), caller.clone(), after.is_none(), None);
         let stream = watch_in_parts(&self.edge, &caller, &self.work, after, PACE, move |work, moment| {
-            service.tell(&watcher, work, moment, fresh)
+            let began = *began.get_or_insert(moment.position);
+            service.tell(&watcher, work, moment, (fresh && moment.since.is_none()).then_some(began))
         });
         Ok(Response::new(stream.await?))
     }

@@ -81,14 +81,16 @@ impl<S: Ord> Wanted<S> {
 const PART: usize = 64;
 
 /// Offers that changed, as somebody of this role sees them, since what was told last, in the order in which they changed, and
-/// up to where all is told with them. `opening` begins with those that are open, whenever they changed.
-pub fn changed(work: &Work, role: Role, moment: Moment, opening: bool) -> (Vec<&OfferId>, Position) {
+/// up to where all is told with them. An opening, which began at that place, begins with those that are open, whenever they
+/// changed; what ends while it is told is told too.
+pub fn changed(work: &Work, role: Role, moment: Moment, opening: Option<Position>) -> (Vec<&OfferId>, Position) {
     let changes = work.changes(role);
-    let first = if opening {
+    let first = if let Some(began) = opening {
         let open = work.desk().active().filter(|(_, offer)| is_open(offer));
         let places = open.filter_map(|(id, _)| Some((changes.last(id)?, id)));
-        let mut later: Vec<_> = places.filter(|(at, _)| moment.after.is_none_or(|after| *at > after)).collect();
-        later.sort_unstable();
+        let places: BTreeSet<_> = places.chain(changes.places_since(Some(began))).collect();
+        let mut later: Vec<_> =
+            places.into_iter().filter(|(at, _)| moment.after.is_none_or(|after| *at > after)).collect();
         // What changed at one place comes together, so that the caller can go on from the last.
         let last = later.get(PART.saturating_sub(1)).map(|(at, _)| *at);
         later.retain(|(at, _)| last.is_none_or(|last| *at <= last));

@@ -34,6 +34,12 @@ const EUCI_WORDS: [&str; 8] = [
 /// The same markings, abbreviated.
 const EUCI_ABBREVIATIONS: [&str; 8] = ["TS-UE", "EU-TS", "S-UE", "EU-S", "C-UE", "EU-C", "R-UE", "EU-R"];
 
+/// Whether a character is not seen but changes how others are read: marks of direction and of no width (Unicode TR36). With
+/// them a name may look like another.
+fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
 /// The first EU classification marking in `text`, in any case, with or without accents and hyphens.
 pub fn euci_marking(text: &str) -> Option<&'static str> {
     let holds = |text: &str, marking: &str| text.contains(marking) && text.contains(&format!(" {marking} "));
@@ -122,6 +128,7 @@ impl Violations {
         let long = format_args!("has {chars} characters, more than {chars_max}");
         self.require(chars <= chars_max, &field, BOUNDS, long);
         self.require(!text.contains(unwanted), &field, BOUNDS, "has control characters");
+        self.require(!text.contains(is_unseen), &field, BOUNDS, "has characters that nobody sees");
         self.unclassified(&field, text);
         self.no_patient(field, text);
     }
@@ -206,6 +213,7 @@ mod tests {
         assert_eq!(wrong(&|v| v.line("name", &"é".repeat(LINE_CHARS_MAX + 1))), 1);
         assert_eq!(wrong(&|v| v.note("note", &"é".repeat(NOTE_CHARS_MAX))), 0);
         assert_eq!(wrong(&|v| v.note("note", &"é".repeat(NOTE_CHARS_MAX + 1))), 1);
+        assert_eq!(wrong(&|v| v.line("name", "Klinik \u{202e}dneirF")), 1, "it would be read backwards");
         assert_eq!(wrong(&|v| v.entries("list", ENTRIES_MAX)), 0);
         assert_eq!(wrong(&|v| v.entries("list", ENTRIES_MAX + 1)), 1);
         assert_eq!(wrong(&|v| v.at_most("teams", 50, 50)), 0);

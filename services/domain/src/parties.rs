@@ -79,14 +79,20 @@ impl Parties {
             }
             RequestEvent::Amended { facts } => {
                 if let Some(asked) = self.requests.get_mut(&request) {
-                    *asked = Asked { country: facts.country, tlp: facts.tlp, ..asked.clone() };
+                    // It is declared anew: whoever may endorse it must see it, in another country now perhaps.
+                    let (country, tlp, authority) = (facts.country, facts.tlp, None);
+                    *asked = Asked { country, tlp, authority, ..asked.clone() };
                 }
             }
-            RequestEvent::Endorsed { authority, .. }
-            | RequestEvent::Returned { authority, .. }
-            | RequestEvent::HandledNationally { authority, .. } => {
+            RequestEvent::Endorsed { authority, .. } | RequestEvent::HandledNationally { authority, .. } => {
                 if let Some(asked) = self.requests.get_mut(&request) {
                     asked.authority = Some(authority.clone());
+                }
+            }
+            // Nobody's again: another authority may be the right one.
+            RequestEvent::Returned { .. } => {
+                if let Some(asked) = self.requests.get_mut(&request) {
+                    asked.authority = None;
                 }
             }
             RequestEvent::Linked { .. }
@@ -164,5 +170,63 @@ impl Parties {
         let Some(country) = self.hospitals.get(hospital) else { return Party::default() };
         let spocs = self.authorities_for(*country).filter_map(|authority| authority.spoc.clone());
         Party { spocs: spocs.collect(), ..self.of_new_request(hospital, *country) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        intake::events::{Facts, ReturnReason},
+        kernel::SubjectRef,
+        testing::facts,
+    };
+
+    fn id(name: &str) -> AuthorityId {
+        AuthorityId::parse(name).unwrap()
+    }
+
+    fn parties() -> Parties {
+        let mut parties = Parties::default();
+        for (name, kind, country) in [
+            ("csirt-fr", AuthorityKind::Csirt, "FR"),
+            ("crisis-fr", AuthorityKind::CrisisManagement, "FR"),
+            ("csirt-de", AuthorityKind::Csirt, "DE"),
+            ("cert-eu", AuthorityKind::CertEu, ""),
+        ] {
+            let country = Country::parse(country).ok();
+            let record = Authority { id: id(name), name: name.to_owned(), kind, country, spoc: None };
+            parties.take(name, &AuthorityEvent::Registered(record).into());
+        }
+        parties
+    }
+
+    fn among(parties: &Parties) -> Vec<String> {
+        let party = parties.of_request(&RequestId::parse("r-1").unwrap());
+        party.country_authorities.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn whose_a_case_is_follows_from_what_was_done_with_it() {
+        let mut parties = parties();
+        let take = |parties: &mut Parties, event: RequestEvent| parties.take("r-1", &event.into());
+        let (hospital, contact) = (HospitalId::parse("h").unwrap(), SubjectRef::parse("c").unwrap());
+        let facts = facts();
+        take(&mut parties, RequestEvent::Opened { hospital, facts: facts.clone(), contact });
+        let all = ["cert-eu", "crisis-fr", "csirt-fr"];
+        assert_eq!(among(&parties), all, "CERT-EU until an authority has made it its own");
+        let returned = RequestEvent::Returned {
+            authority: id("csirt-fr"),
+            reason: ReturnReason::FactsMissing,
+            note: String::new(),
+        };
+        take(&mut parties, returned);
+        assert_eq!(among(&parties), all, "who sent it back has not made it its own");
+        let national = RequestEvent::HandledNationally { authority: id("csirt-fr"), note: String::new() };
+        take(&mut parties, national);
+        assert_eq!(among(&parties), ["crisis-fr", "csirt-fr"]);
+        let abroad = Facts { country: Country::parse("DE").unwrap(), ..facts };
+        take(&mut parties, RequestEvent::Amended { facts: abroad });
+        assert_eq!(among(&parties), ["cert-eu", "csirt-de"], "what is declared anew is for all who may endorse it");
     }
 }

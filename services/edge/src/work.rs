@@ -30,6 +30,7 @@ use muster_journal::{
     stored::{Commit, Position},
     subjects::id_of,
 };
+use muster_runtime::access::{Action, Reach, reach};
 
 use crate::changes::Changes;
 
@@ -42,21 +43,34 @@ pub enum Eyes {
     Done,
     /// Its provider's while the work runs.
     Working,
-    /// Those of everybody who may read the request.
+    /// Those of its parties: all about the case, and how many of the Reserve each rule dropped. How firms stand that they do
+    /// not deal with tells when nobody is left to ask, and is not theirs.
+    Case,
+    /// Those of everybody who may read the request and the Reserve's register.
     All,
+}
+
+/// What whoever is no provider may know of the offers of a request that they may read.
+pub fn eyes_of(role: Role) -> Eyes {
+    if reach(role, Action::ListProviders) == Reach::All { Eyes::All } else { Eyes::Case }
 }
 
 /// What somebody may know of each offer, as things stand now. It judges answers about any moment: what was open to a provider
 /// once is closed to it when the work is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sight(Option<BTreeMap<OfferId, Eyes>>);
+pub enum Sight {
+    /// A provider's: of its own offers.
+    Own(BTreeMap<OfferId, Eyes>),
+    /// The same of every offer.
+    Same(Eyes),
+}
 
 impl Sight {
     /// What may be known of this offer.
     pub fn of(&self, offer: &OfferId) -> Eyes {
-        match &self.0 {
-            Some(own) => own.get(offer).copied().unwrap_or(Eyes::Asked),
-            None => Eyes::All,
+        match self {
+            Self::Own(own) => own.get(offer).copied().unwrap_or(Eyes::Asked),
+            Self::Same(eyes) => *eyes,
         }
     }
 }
@@ -214,7 +228,7 @@ impl Work {
     /// What somebody who may see an offer may know of it.
     pub fn eyes(&self, who: &Actor, offer: &OfferId) -> Eyes {
         if who.role != Role::Provider {
-            return Eyes::All;
+            return eyes_of(who.role);
         }
         let own = self.desk.offers.get(offer).filter(|made| made.provider.as_str() == who.principal.as_str());
         own.map_or(Eyes::Asked, |made| eyes_of_provider(&made.state))
@@ -223,10 +237,10 @@ impl Work {
     /// What somebody may know of each offer.
     pub fn sight(&self, who: &Actor) -> Sight {
         if who.role != Role::Provider {
-            return Sight(None);
+            return Sight::Same(eyes_of(who.role));
         }
         let own = ProviderId::parse(who.principal.as_str()).unwrap_or_default();
-        Sight(Some(self.offers_to(&own).map(|offer| (offer.clone(), self.eyes(who, offer))).collect()))
+        Sight::Own(self.offers_to(&own).map(|offer| (offer.clone(), self.eyes(who, offer))).collect())
     }
 
     fn looked(&self, considered: &[Candidate]) -> Vec<Looked> {
@@ -299,11 +313,14 @@ impl Work {
                 let engaged = Engaged::new(at, *mobilise_by, *ends_at, days_reserved);
                 self.note(offer, position, |trail| (trail.ended_at, trail.engaged) = (Some(at), Some(engaged)));
             }
-            DeskEvent::Declined { offer, note, .. } | DeskEvent::Rescinded { offer, note, .. } => {
+            DeskEvent::Declined { offer, note, .. } => {
                 self.note(offer, position, |trail| (trail.ended_at, trail.note) = (Some(at), note.clone()));
             }
+            DeskEvent::Rescinded { offer, note, .. } => {
+                self.note(offer, position, |trail| (trail.ended_at, trail.note) = (Some(decided_at), note.clone()));
+            }
             DeskEvent::Expired { offer } | DeskEvent::Lost { offer } => {
-                self.note(offer, position, |trail| trail.ended_at = Some(at));
+                self.note(offer, position, |trail| trail.ended_at = Some(decided_at));
             }
             DeskEvent::StageReached { offer, stage } => {
                 let begins = (*stage == Stage::OnTask).then_some(at);
@@ -371,7 +388,7 @@ fn eyes_of_provider(state: &OfferState) -> Eyes {
         OfferState::Completed { .. } | OfferState::Released { .. } => Eyes::Done,
         OfferState::Pending { .. }
         | OfferState::Declined(_)
-        | OfferState::Expired
+        | OfferState::Expired(_)
         | OfferState::Rescinded(_)
         | OfferState::Lost => Eyes::Asked,
     }

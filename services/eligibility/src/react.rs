@@ -16,7 +16,7 @@ use muster_domain::{
     intake::events::RequestEvent,
     kernel::{Aggregate, RequestId, Timestamp},
     registry::{
-        events::{CouncilAct, RealmClock, RealmEvent, ThirdCountryEvent},
+        events::{CouncilAct, RealmEvent, ThirdCountryEvent},
         third_country::ThirdCountry,
     },
 };
@@ -300,7 +300,7 @@ impl Fold for Docket {
         let request = || RequestId::parse(seen.subject.id()).ok();
         for event in &seen.commit.events {
             match event {
-                Event::Realm(RealmEvent::Opened(realm)) => self.live = realm.clock == RealmClock::System,
+                Event::Realm(RealmEvent::Opened(realm)) => self.live = realm.is_live(),
                 Event::ThirdCountry(event) => self.third_country(seen, event),
                 Event::Policy(PolicyEvent::PutInForce { policy, .. }) => self.put_in_force(seen, policy),
                 Event::Request(event) => {

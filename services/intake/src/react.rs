@@ -16,11 +16,15 @@ use muster_domain::{
         request::Command,
     },
     kernel::{HospitalId, MandateId, RequestId},
+    registry::events::MandateEvent,
 };
 use muster_edge::{people::People, reacting};
-use muster_journal::engine::{
-    agenda::{Agenda, Item},
-    follower::{Fold, Seen},
+use muster_journal::{
+    engine::{
+        agenda::{Agenda, Item},
+        follower::{Fold, Seen},
+    },
+    subjects::id_of,
 };
 use uuid::Uuid;
 
@@ -195,6 +199,12 @@ fn carries_on(command: &Command) -> bool {
     matches!(command, Command::Endorse { .. } | Command::Submit { .. })
 }
 
+/// The mandate by which a command is given.
+fn mandate_of(command: &Command) -> Option<&str> {
+    let (Command::Endorse { mandate, .. } | Command::Submit { mandate, .. }) = command else { return None };
+    Some(mandate.as_ref()?.id.as_str())
+}
+
 /// Whether the command takes in how a request ended.
 fn ends(command: &Command) -> bool {
     matches!(command, Command::EndSupport | Command::Close { .. })
@@ -215,6 +225,10 @@ impl Fold for Errands {
                     self.add(seen, &case.request, "close", Command::Close { reason: CloseReason::Refused });
                 }
                 Event::Desk(event) => self.desk(seen, event),
+                // What it was about to do is no longer wanted.
+                Event::Mandate(MandateEvent::Revoked { .. }) => {
+                    self.items.retain(|_, item| mandate_of(&item.order.command) != Some(id_of(seen.subject)));
+                }
                 Event::Realm(_)
                 | Event::Hospital(_)
                 | Event::Authority(_)

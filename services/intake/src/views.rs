@@ -14,7 +14,7 @@ use muster_domain::{
     kernel::{Aggregate, AuthorityId, HospitalId, MandateId, RequestId, Timestamp},
     registry::{
         catalogue::Catalogue,
-        events::{Mandate, RealmClock, RealmEvent},
+        events::{Mandate, RealmEvent},
         mandate,
     },
 };
@@ -167,7 +167,7 @@ impl Fold for Register {
         for event in &seen.commit.events {
             let folded = match event {
                 Event::Realm(RealmEvent::Opened(realm)) => {
-                    self.live = realm.clock == RealmClock::System;
+                    self.live = realm.is_live();
                     Ok(())
                 }
                 Event::Catalogue(event) => Catalogue::evolve(&mut self.catalogue, event),

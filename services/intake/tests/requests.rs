@@ -34,9 +34,17 @@ type Client = IntakeServiceClient<Channel>;
 
 /// A service in a realm with two authorities of France, one of Spain, CERT-EU, and a hospital in Rouen and in Barcelona.
 async fn rig() -> (Rig, Client) {
+    let (rig, client, service) = idle_rig().await;
+    tokio::spawn(react(service));
+    (rig, client)
+}
+
+/// The same, before intake does anything by itself.
+async fn idle_rig() -> (Rig, Client, Service) {
+    let mut kept = None;
     let rig = Rig::start(|edge, follower| {
         let service = Service::new(edge.clone(), follower);
-        tokio::spawn(react(service.clone()));
+        kept = Some(service.clone());
         Routes::new(IntakeServiceServer::new(service))
     });
     for (id, kind, country) in [
@@ -67,7 +75,7 @@ async fn rig() -> (Rig, Client) {
     }
     rig.settle().await;
     let client = IntakeServiceClient::new(rig.channel());
-    (rig, client)
+    (rig, client, kept.unwrap())
 }
 
 fn operator() -> muster_domain::kernel::Actor {
@@ -313,7 +321,7 @@ async fn what_is_returned_is_amended_and_endorsed_anew() {
     };
     client.amend_request(call(Role::Hospital, "chu-rouen", message)).await.unwrap();
     let no = submit(&mut client, Role::Spoc, "spoc-fr", &request).await.unwrap_err();
-    assert_eq!(reason(&no), "NOT_ENDORSED");
+    assert_eq!(reason(&no), "NOT_FOUND", "it is nobody's until it is endorsed anew");
     endorse(&mut client, "crisis-fr", &request).await.unwrap();
     submit(&mut client, Role::Spoc, "spoc-fr", &request).await.unwrap();
     let found = get(&mut client, Role::Spoc, "spoc-fr", &request).await.unwrap();
@@ -377,6 +385,25 @@ async fn a_standing_mandate_carries_a_critical_request_on_at_once() {
     });
     let opened = client.open_request(call(Role::Hospital, "chu-rouen", calm)).await.unwrap().into_inner();
     assert_eq!(opened.state, "opened", "what is not critical waits for a person");
+}
+
+#[tokio::test]
+async fn a_mandate_that_is_revoked_meanwhile_acts_no_more() {
+    let (rig, mut client, service) = idle_rig().await;
+    mandate(&rig).await;
+    let request = open(&mut client).await.request;
+    let subject = rig.edge.subjects.mandate(&MandateId::parse("m-1").unwrap()).unwrap();
+    let revoked = MandateEvent::Revoked { reason: "the hospital closes".to_owned() };
+    rig.append(&subject, actor(Role::Authority, "csirt-fr"), vec![revoked.into()]).await;
+    rig.settle().await;
+    tokio::spawn(react(service));
+    // What intake does by itself it does in order: this link comes after whatever the mandate would have done.
+    let second = open(&mut client).await.request;
+    let mut steps = rig.edge.people.steps();
+    while get(&mut client, Role::Hospital, "chu-rouen", &second).await.unwrap().linked_to.is_empty() {
+        tokio::time::timeout(Duration::from_secs(10), steps.changed()).await.expect("it is linked").unwrap();
+    }
+    assert_eq!(get(&mut client, Role::Hospital, "chu-rouen", &request).await.unwrap().state, "opened");
 }
 
 #[tokio::test]

@@ -127,7 +127,7 @@ impl Writer {
             if let Err(error) = self.write(group) {
                 tracing::error!(%error, "the journal's disk has failed; nothing more is written");
                 queue.close();
-                while let Ok(refused) = queue.try_recv() {
+                while let Some(refused) = queue.blocking_recv() {
                     answer(refused, Err(failed()));
                 }
             }

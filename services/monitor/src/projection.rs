@@ -21,6 +21,7 @@ use std::{
 use futures::StreamExt;
 use muster_api::{monitor::v1, r#type::v1 as types};
 use muster_domain::kernel::{ProviderId, RealmId, RequestId, Timestamp};
+use muster_edge::work::Eyes;
 use muster_journal::{
     engine::{
         Broken,
@@ -138,7 +139,7 @@ fn write(batch: &mut Batch, monitor: &Monitor, item: &Item) {
 fn rows_of_request(monitor: &Monitor, request: &RequestId) -> Option<(Vec<u8>, Vec<u8>)> {
     let known = monitor.known(request)?;
     // Any moment would do: how clocks stand is taken out.
-    let mut page = known.page(Timestamp::default(), known.case.linked().map(ToString::to_string));
+    let mut page = known.page(Timestamp::default(), Eyes::All, known.case.linked().map(ToString::to_string));
     let card_clock = page.card.iter_mut().filter_map(|card| card.next_clock.as_mut());
     card_clock.chain(&mut page.clocks).for_each(|clock: &mut types::Clock| clock.status.clear());
     let card = page.card.as_ref().map(v1::Card::encode_to_vec).unwrap_or_default();

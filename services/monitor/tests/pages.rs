@@ -28,6 +28,7 @@ use muster_domain::{
 use muster_edge::{
     testing::{call, reason},
     wire::fields::timestamp,
+    work::Eyes,
 };
 use story::{
     Story, actor, facts, id,
@@ -64,7 +65,7 @@ fn told(no: &Status) -> (Code, String, Vec<u8>) {
 async fn the_page_is_told_by_id_and_by_number() {
     let story = Story::whole("r-1");
     let (monitor, _) = story.read();
-    let expected = monitor.known(&id("r-1")).unwrap().page(story.now, std::iter::empty());
+    let expected = monitor.known(&id("r-1")).unwrap().page(story.now, Eyes::All, std::iter::empty());
     let mut watched = Watched::new(story).await;
     for name in ["r-1", "R-1"] {
         assert_eq!(page(&mut watched.client, Role::Auditor, "otto", name).await.unwrap(), expected);
@@ -145,7 +146,11 @@ async fn the_page_of_any_moment_is_the_page_of_then() {
         match monitor.known(&id("r-1")) {
             Some(known) => {
                 let found = found.unwrap().into_inner();
-                assert_eq!(found.page, Some(known.page(looked.log_time, std::iter::empty())), "at {sequence}");
+                assert_eq!(
+                    found.page,
+                    Some(known.page(looked.log_time, Eyes::All, std::iter::empty())),
+                    "at {sequence}"
+                );
                 assert_eq!(found.now, Some(timestamp(looked.log_time)));
             }
             None => assert_eq!(reason(&found.unwrap_err()), "NOT_FOUND", "before it was opened"),

@@ -19,7 +19,7 @@ use muster_domain::{
     intake::events::{CloseReason, Facts, Needs},
     kernel::{ProviderId, Role, Timestamp},
 };
-use muster_edge::wire::fields::timestamp;
+use muster_edge::{wire::fields::timestamp, work::Eyes};
 use muster_monitor::views::ledger;
 use story::{Story, actor, after, facts, id, milder, offer, provider};
 
@@ -33,7 +33,7 @@ fn card(story: &Story, request: &str, now: Timestamp) -> v1::Card {
 fn page(story: &Story, request: &str, now: Timestamp) -> v1::RequestPage {
     let (monitor, _) = story.read();
     let known = monitor.known(&id(request)).unwrap();
-    known.page(now, known.case.linked().map(ToString::to_string))
+    known.page(now, Eyes::All, known.case.linked().map(ToString::to_string))
 }
 
 /// Lane, state, turn, next clock.

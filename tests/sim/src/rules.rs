@@ -89,6 +89,9 @@ impl<'a> Timeline<'a> {
         };
         let requirement = self.requirement_at(grant.case.country, moment);
         let mut found = forbids(terms, grant.case, asked.package, requirement, now);
+        if self.is_conflicted(package, provider, moment) {
+            found.push("it declared a conflict of interest with this case".to_owned());
+        }
         if self.was_tried(package, provider, moment) {
             found.push("it declined, let expire or gave back this package before".to_owned());
         }

@@ -364,13 +364,24 @@ impl<'a> Timeline<'a> {
             && !self.offers_of(package).any(|offer| offer.is_pending(moment) || offer.is_engaged(moment))
     }
 
-    /// Whether a provider declined, let expire or gave back a package since everybody was last asked again.
+    /// Whether a provider declared a conflict of interest with the case of a package before.
+    pub fn is_conflicted(&self, package: &PackageId, provider: &ProviderId, moment: Moment) -> bool {
+        let Some(request) = self.packages.get(package).map(|asked| asked.request) else { return false };
+        self.offers.values().any(|offer| {
+            let of_request = self.packages.get(offer.package).is_some_and(|asked| asked.request == request);
+            let declared = |(at, answer)| answer == Answer::Declined(DeclineReason::Conflict) && at < moment;
+            of_request && offer.provider == provider && offer.answered.is_some_and(declared)
+        })
+    }
+
+    /// Whether a provider declined, let expire or gave back a package, or an officer took it back, since everybody was last
+    /// asked again.
     pub fn was_tried(&self, package: &PackageId, provider: &ProviderId, moment: Moment) -> bool {
         let Some(asked) = self.packages.get(package) else { return false };
         let since = asked.reopened.iter().copied().filter(|reopened| *reopened < moment).max().unwrap_or_default();
         self.offers_of(package).filter(|offer| offer.provider == provider).any(|offer| {
             let said_no = offer.answered.and_then(|(at, answer)| match answer {
-                Answer::Declined(_) | Answer::Expired => Some(at),
+                Answer::Declined(_) | Answer::Expired | Answer::Rescinded(RescindReason::Officer) => Some(at),
                 Answer::Accepted | Answer::Rescinded(_) | Answer::Lost => None,
             });
             let gave_back = offer.ended.and_then(|(at, how, _)| match how {

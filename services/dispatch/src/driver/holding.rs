@@ -25,6 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Records taken in one go before anything else has its turn.
 const RECORDS_MAX: usize = 256;
 
+/// A wake-up waits no longer for commands that were received before it.
+const OVERDUE: Duration = Duration::from_millis(100);
+
 /// Commands decided in one go before what they caused is sent.
 const COMMANDS_MAX: usize = 256;
 
@@ -127,8 +130,9 @@ impl<'a> Holding<'a> {
         }
         if self.is_caught_up() {
             let all = self.commands(calls, now)?;
-            // Commands received before a wake-up are decided before it.
-            if all && self.writer.next_look().is_some_and(|due| due <= now) {
+            // Commands received before a wake-up are decided before it; those that come after it do not hold it up.
+            let due = |due: Timestamp| due <= now && (all || due.plus(OVERDUE) <= now);
+            if self.writer.next_look().is_some_and(due) {
                 self.take(Input::Look, now)?;
             }
         }

@@ -284,7 +284,7 @@ fn deadlines_wake_the_desk_once_each() {
     assert_eq!(hand.wants.len(), 0, "not yet");
     hand.tell(Input::Look, due);
     hand.settle(&log, due);
-    assert!(matches!(hand.writer.desk().offers[&offer(1)].state, OfferState::Expired));
+    assert!(matches!(hand.writer.desk().offers[&offer(1)].state, OfferState::Expired(_)));
     assert!(hand.writer.next_look().unwrap() > due);
     assert_eq!(hand.writer.desk(), &log.fold());
 }

@@ -197,7 +197,7 @@ pub fn because(rule: Rule, provider: &Provider, question: &Question) -> String {
             )
         }
         Rule::ContractLimits => "its contract could never hold the package (Art 14(2))".to_owned(),
-        Rule::NotTried => "it was asked before and did not take or finish the work".to_owned(),
+        Rule::NotTried => "it was asked before, and did not take or finish the work or was to leave it".to_owned(),
         Rule::FreeCapacity => "its teams or days are taken (Art 14(2))".to_owned(),
     }
 }

@@ -44,6 +44,9 @@ use crate::{
 /// Packages offered or escalated in one commit at most; a wake-up goes on with the rest.
 const ASKED_PER_COMMIT_MAX: usize = 64;
 
+/// Deadlines answered in one commit at most; a wake-up goes on with the rest.
+const ENDED_PER_COMMIT_MAX: usize = 1000;
+
 /// Bytes of candidates in one commit, about, at most: each package asked for lists the whole Reserve, and with the rest a
 /// commit must stay below what a journal takes, 1 MiB.
 const CONSIDERED_BYTES_MAX: usize = 640 * 1024;
@@ -208,6 +211,8 @@ pub struct Granted {
     pub key: PriorityKey,
     /// Its packages.
     pub packages: Vec<PackageId>,
+    /// Providers that declared a conflict of interest (Art 17(2)(c)): it holds for the case, whoever asks again.
+    pub conflicted: BTreeSet<ProviderId>,
     /// Whether nothing more will happen for it.
     pub finished: bool,
 }
@@ -241,7 +246,8 @@ pub struct Assignment {
     pub request: RequestId,
     /// Where it stands.
     pub standing: Standing,
-    /// Providers that declined, let expire or failed it.
+    /// Providers that declined it, let it expire or gave it back, or from which an officer took it back; asked again only once
+    /// everybody is.
     pub tried: BTreeSet<ProviderId>,
     /// Whether any provider ever took it.
     pub supported: bool,
@@ -261,8 +267,8 @@ pub enum OfferState {
     Engaged(Engagement),
     /// The provider said no.
     Declined(DeclineReason),
-    /// Its time is over.
-    Expired,
+    /// Its time was over at this moment.
+    Expired(Timestamp),
     /// The desk took it back.
     Rescinded(RescindReason),
     /// Another provider was first.
@@ -514,7 +520,7 @@ impl Desk {
 
     /// Whether a commit of these events may have left work that a `Wake` must go on with at once.
     pub fn is_cut_short(&self, events: &[DeskEvent]) -> bool {
-        asked_in(events) >= self.asked_max()
+        asked_in(events) >= self.asked_max() || events.len() >= ENDED_PER_COMMIT_MAX
     }
 
     /// The next moment at which `Wake` has something to do, after `now`.
@@ -522,26 +528,6 @@ impl Desk {
         let expires = self.index.expiring.first().map(|(at, _)| *at);
         let mobilised = self.index.mobilising.first().map(|(at, _)| at.plus(self.policy.mobilise_grace));
         [expires, mobilised, self.terms_change_after(now)].into_iter().flatten().min()
-    }
-
-    /// The next moment after `now` at which terms change.
-    fn terms_change_after(&self, now: Timestamp) -> Option<Timestamp> {
-        self.terms_change().filter(|moment| *moment > now).min()
-    }
-
-    /// From when until when terms are as they are at this moment.
-    fn terms_hold(&self, at: Timestamp) -> Range<Timestamp> {
-        let since = self.terms_change().filter(|moment| *moment <= at).max();
-        let until = self.terms_change_after(at);
-        since.unwrap_or(Timestamp::from_millis(i64::MIN))..until.unwrap_or(Timestamp::from_millis(i64::MAX))
-    }
-
-    /// The moments at which a contract begins or ends or a certificate expires.
-    fn terms_change(&self) -> impl Iterator<Item = Timestamp> {
-        self.providers.values().flat_map(|enlisted| {
-            let contracts = enlisted.provider.contracts.iter().flat_map(|contract| [contract.from, contract.until]);
-            contracts.chain(enlisted.provider.certificates.iter().filter_map(|certificate| certificate.expires))
-        })
     }
 
     /// What the contract in force has free; `None` without one.

@@ -1,13 +1,15 @@
 //! Offers and engagements on the wire, as far as whoever asks may know.
 
+use std::collections::BTreeMap;
+
 use muster_api::r#type::v1;
 use muster_domain::{
     dispatch::{
         admissibility::{Question, because},
         desk::{Assignment, Granted, Offer, OfferState, Standing as Waiting},
-        events::{Candidate, Package, RescindReason, Standing},
+        events::{Candidate, Package, RescindReason, Rule, Standing},
     },
-    kernel::{OfferId, PackageId, SubjectRef, Timestamp},
+    kernel::{OfferId, PackageId, ProviderId, SubjectRef, Timestamp},
     parties::Parties,
 };
 
@@ -68,7 +70,7 @@ impl Work {
             contract: made.contract.to_string(),
             request: whole.once_accepted(case.request.as_str()),
             hospital: whole.at_work(case.hospital.as_str()),
-            extra: eyes == Eyes::All && made.extra,
+            extra: eyes >= Eyes::Case && made.extra,
             considered: Vec::new(),
         })
     }
@@ -109,19 +111,23 @@ impl Work {
         let known = match self.whole(offer, eyes)?.eyes {
             Eyes::Asked | Eyes::Done => false,
             Eyes::Working => true,
-            Eyes::All => may_know_contact(caller, &self.party_of_offer(parties, offer)),
+            Eyes::Case | Eyes::All => may_know_contact(caller, &self.party_of_offer(parties, offer)),
         };
         self.request_of(offer).and_then(|request| self.told(request)).filter(|_| known).map(|told| &told.contact)
     }
 
-    /// Everybody looked at for a package for which nobody is left to ask, and why each was dropped; empty otherwise.
-    pub fn escalation(&self, package: &PackageId) -> Vec<v1::Candidate> {
+    /// Everybody looked at for a package for which nobody is left to ask, and why each was dropped; empty otherwise. A party
+    /// is told how many each rule dropped.
+    pub fn escalation(&self, package: &PackageId, eyes: Eyes) -> Vec<v1::Candidate> {
         let told = || {
             let assignment = self.desk.assignments.get(package)?;
             let escalation = self.escalations.get(package)?;
             let granted = self.desk.requests.get(&assignment.request)?;
             let nobody_left = assignment.standing == Waiting::Waiting { escalated: true };
-            nobody_left.then(|| candidates(granted, &assignment.package, &escalation.looked, escalation.at))
+            nobody_left.then(|| match eyes {
+                Eyes::All => candidates(granted, &assignment.package, &escalation.looked, escalation.at),
+                Eyes::Asked | Eyes::Done | Eyes::Working | Eyes::Case => counted(&escalation.looked),
+            })
         };
         told().unwrap_or_default()
     }
@@ -161,7 +167,7 @@ impl Whole<'_> {
     /// Why the offer ended, as a value of a list and in words. A provider learns nothing of others from an offer that was
     /// taken back.
     fn end(&self) -> (String, String) {
-        let all = self.eyes == Eyes::All;
+        let all = self.eyes >= Eyes::Case;
         match &self.made.state {
             OfferState::Declined(reason) => (reason.to_string(), self.trail.note.clone()),
             OfferState::Rescinded(reason) if all => (reason.to_string(), self.trail.note.clone()),
@@ -174,7 +180,7 @@ impl Whole<'_> {
             )
             | OfferState::Pending { .. }
             | OfferState::Engaged(_)
-            | OfferState::Expired
+            | OfferState::Expired(_)
             | OfferState::Lost
             | OfferState::Completed { .. }
             | OfferState::Released { .. } => Default::default(),
@@ -194,13 +200,29 @@ fn work_done(state: &OfferState) -> (u32, &'static str) {
         OfferState::Released { reason, days_used } => (*days_used, reason.as_str()),
         OfferState::Pending { .. }
         | OfferState::Declined(_)
-        | OfferState::Expired
+        | OfferState::Expired(_)
         | OfferState::Rescinded(_)
         | OfferState::Lost => (0, ""),
     }
 }
 
 /// Providers looked at, each reason in the words of the terms as they stood.
+/// How many each rule dropped, by nobody's name.
+fn counted(looked: &[Looked]) -> Vec<v1::Candidate> {
+    let mut counts: BTreeMap<Rule, usize> = BTreeMap::new();
+    for Looked { standing, .. } in looked {
+        if let Standing::Dropped(rule) = standing {
+            let count = counts.entry(*rule).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+    let told = counts.into_iter().map(|(rule, count)| {
+        let nobody = Candidate { provider: ProviderId::default(), standing: Standing::Dropped(rule) };
+        wire::candidate(&nobody, if count == 1 { "1 provider".to_owned() } else { format!("{count} providers") })
+    });
+    told.collect()
+}
+
 fn candidates(granted: &Granted, package: &Package, looked: &[Looked], at: Timestamp) -> Vec<v1::Candidate> {
     let question = Question { case: &granted.case, package, requirement: None, at };
     let told = looked.iter().map(|Looked { terms, standing }| {

@@ -234,7 +234,7 @@ fn another_provider_learns_nothing_of_an_offer_by_its_eyes() {
 
 #[test]
 fn an_offer_that_was_taken_back_gives_its_provider_no_reason_but_withdrawn() {
-    let mut log = Log::start(&[provider("a")]);
+    let mut log = Log::start(&[provider("a"), provider("b")]);
     log.decide(5, Command::Rescind { offer: o(1), note: "another firm is nearer".to_owned() });
     let (told, whole) = (log.asked(&o(1)), log.all(&o(1)));
     assert_eq!((&*told.status, &*told.reason, &*told.note), ("rescinded", "", ""));
@@ -292,7 +292,11 @@ fn an_engagement_tells_all_its_days_and_an_earlier_one_keeps_its_own() {
     assert_eq!((&*ended.stage, &*ended.reason, &*ended.note), ("released", "failed", "team lead ill"));
     assert_eq!((ended.days_reserved, ended.days_used, ended.ended_at), (70, 20, Some(timestamp(90))));
     let days = |offer| log.all(&offer).package.unwrap().person_days;
-    assert_eq!((days(o(1)), days(o(2))), (60, 40), "the next one is asked for what is left");
+    assert_eq!(
+        (days(o(1)), days(o(2))),
+        (60, 50),
+        "the next one is asked for what is left, with the days that were added"
+    );
     assert_eq!(log.all(&o(1)).status, "accepted");
 }
 
@@ -335,14 +339,18 @@ fn an_offer_comes_again_when_its_provider_may_know_more_or_less_of_it() {
 fn everybody_looked_at_is_told_while_nobody_is_left_to_ask() {
     let mut log = Log::start(&[provider("a")]);
     let package = PackageId::parse("r-1-p1").unwrap();
-    assert_eq!(log.work.escalation(&package), []);
+    assert_eq!(log.work.escalation(&package, Eyes::All), []);
     let (reason, note) = (DeclineReason::NoCapacity, String::new());
     log.decide(5, Command::Decline { offer: o(1), by: by("a"), reason, note });
-    let told = log.work.escalation(&package);
+    let told = log.work.escalation(&package, Eyes::All);
     let Some(WireStanding::Dropped(dropped)) = &told[0].standing else { panic!("it was dropped") };
-    assert_eq!((told.len(), &*dropped.rule), (1, "not-tried"));
+    assert_eq!((told.len(), &*told[0].provider, &*dropped.rule), (1, "a", "not-tried"));
+    let counted = log.work.escalation(&package, eyes_of(Role::Hospital));
+    let Some(WireStanding::Dropped(dropped)) = &counted[0].standing else { panic!("it was dropped") };
+    assert_eq!((&*counted[0].provider, &*dropped.rule, &*dropped.because), ("", "not-tried", "1 provider"));
+    assert_eq!(log.work.offer(&o(1), eyes_of(Role::Spoc)).unwrap().considered, [], "how firms stand is not theirs");
     log.decide(6, Command::Reopen { package: package.clone(), note: "they have a team now".to_owned() });
-    assert_eq!(log.work.escalation(&package), []);
+    assert_eq!(log.work.escalation(&package, Eyes::All), []);
 }
 
 #[test]

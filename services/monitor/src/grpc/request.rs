@@ -12,6 +12,7 @@ use muster_edge::{
     contacts::may_know_contact,
     watch::{Messages, Moment, Told, watch_in_parts},
     wire::fields::timestamp,
+    work::eyes_of,
 };
 use muster_journal::{engine::follower::Held, stored::Position};
 use muster_runtime::{access::Action, status};
@@ -53,7 +54,7 @@ fn page(
     let known = monitor.known(request)?;
     let sight = Sight::of(edge, caller, action);
     let linked = known.case.linked().filter(|other| sight.sees(other)).map(ToString::to_string);
-    let page = known.page(now, linked);
+    let page = known.page(now, eyes_of(caller.actor.role), linked);
     drop(sight);
     let meets = may_know_contact(caller, &edge.people.now().of_request(request));
     Some((page, meets.then(|| known.case.request.contact.clone())))

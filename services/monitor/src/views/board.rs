@@ -24,7 +24,7 @@ pub struct Group {
     pub country: Country,
     /// Whose turn it is.
     pub turn: Option<Role>,
-    /// The authority that acted on it last.
+    /// The authority that made it its own.
     pub authority: Option<AuthorityId>,
     /// Who may be told.
     pub tlp: Tlp,

@@ -56,7 +56,7 @@ pub struct Case {
     pub number: u32,
     /// Its life at home.
     pub request: Request,
-    /// The authority that acted on it last.
+    /// The authority that made it its own; nobody's again once it is returned or declared anew.
     pub authority: Option<AuthorityId>,
     /// How it was submitted.
     pub route: Option<Route>,
@@ -94,16 +94,14 @@ impl Case {
                 self.route = Some(route.clone());
                 self.moments.submitted = at;
             }
-            RequestEvent::Endorsed { authority, .. }
-            | RequestEvent::Returned { authority, .. }
-            | RequestEvent::HandledNationally { authority, .. } => self.authority = Some(authority.clone()),
+            RequestEvent::Endorsed { authority, .. } | RequestEvent::HandledNationally { authority, .. } => {
+                self.authority = Some(authority.clone());
+            }
+            RequestEvent::Returned { .. } | RequestEvent::Amended { .. } => self.authority = None,
             RequestEvent::Withdrawn { .. } => self.moments.withdrawn = at,
             RequestEvent::SupportEnded => self.moments.support_ended = at,
             RequestEvent::SummaryReportFiled(_) => self.moments.reported = at,
-            RequestEvent::Opened { .. }
-            | RequestEvent::Amended { .. }
-            | RequestEvent::Linked { .. }
-            | RequestEvent::Closed { .. } => {}
+            RequestEvent::Opened { .. } | RequestEvent::Linked { .. } | RequestEvent::Closed { .. } => {}
         }
         Ok(())
     }

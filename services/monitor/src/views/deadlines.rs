@@ -105,7 +105,7 @@ fn to_answer(state: &OfferState, trail: &Trail, now: Timestamp) -> Option<Deadli
         | OfferState::Completed { .. }
         | OfferState::Released { .. }
         | OfferState::Declined(_) => Some(Deadline::over(clock(trail.ended_at))),
-        OfferState::Expired => Some(Deadline::over(clock(None))),
+        OfferState::Expired(_) => Some(Deadline::over(clock(None))),
         OfferState::Rescinded(_) | OfferState::Lost => None,
     }
 }
@@ -121,7 +121,7 @@ fn to_start(state: &OfferState, engaged: &Engaged, now: Timestamp) -> Option<Dea
         OfferState::Engaged(_)
         | OfferState::Pending { .. }
         | OfferState::Declined(_)
-        | OfferState::Expired
+        | OfferState::Expired(_)
         | OfferState::Rescinded(_)
         | OfferState::Lost
         | OfferState::Completed { .. }

@@ -67,7 +67,7 @@ impl Figure {
             OfferState::Completed { days_used } | OfferState::Released { days_used, .. } => *days_used,
             OfferState::Pending { .. }
             | OfferState::Declined(_)
-            | OfferState::Expired
+            | OfferState::Expired(_)
             | OfferState::Rescinded(_)
             | OfferState::Lost => 0,
         };

@@ -69,8 +69,9 @@ impl Known<'_> {
         (standing.lane != Lane::Closed).then(|| deadlines::next(id, case, work, now)).flatten()
     }
 
-    /// Its page at `now`; `linked` are those other requests about the same incident that its reader may know of.
-    pub fn page(&self, now: Timestamp, linked: impl Iterator<Item = String>) -> v1::RequestPage {
+    /// Its page at `now`, for a reader with these eyes; `linked` are those other requests about the same incident that the
+    /// reader may know of.
+    pub fn page(&self, now: Timestamp, eyes: Eyes, linked: impl Iterator<Item = String>) -> v1::RequestPage {
         let Self { id, case, work, .. } = self;
         let assessment = case.assessment.assessment();
         let decision = case.assessment.decision().zip(case.moments.answered);
@@ -86,9 +87,9 @@ impl Known<'_> {
             gates: assessment.into_iter().flat_map(|assessment| &assessment.gates).map(wire::gate).collect(),
             bands: bands.iter().map(wire::band).collect(),
             decision: decision.map(|(decision, (at, by))| wire::decision(decision, at, by)),
-            packages: self.packages(),
-            offers: offers.iter().filter_map(|offer| work.offer(offer, Eyes::All)).collect(),
-            engagements: offers.iter().filter_map(|offer| work.engagement(offer, Eyes::All)).collect(),
+            packages: self.packages(eyes),
+            offers: offers.iter().filter_map(|offer| work.offer(offer, eyes)).collect(),
+            engagements: offers.iter().filter_map(|offer| work.engagement(offer, eyes)).collect(),
             clocks: deadlines::of_case(id, case, work, now).iter().map(wire::clock).collect(),
             linked: linked.collect(),
         }
@@ -101,13 +102,14 @@ impl Known<'_> {
         offers.into_iter().rev().map(|(_, offer)| offer).collect()
     }
 
-    fn packages(&self) -> Vec<v1::PackageLine> {
+    fn packages(&self, eyes: Eyes) -> Vec<v1::PackageLine> {
         let desk = self.work.desk();
         let granted = desk.requests.get(self.id).into_iter().flat_map(|granted| &granted.packages);
-        granted.filter_map(|package| desk.assignments.get(package)).map(|assigned| self.package(assigned)).collect()
+        let assigned = granted.filter_map(|package| desk.assignments.get(package));
+        assigned.map(|assigned| self.package(assigned, eyes)).collect()
     }
 
-    fn package(&self, Assignment { package, standing, .. }: &Assignment) -> v1::PackageLine {
+    fn package(&self, Assignment { package, standing, .. }: &Assignment, eyes: Eyes) -> v1::PackageLine {
         let (state, engagement) = match standing {
             Assigned::Waiting { .. } => ("waiting", None),
             Assigned::Offered(_) => ("offered", None),
@@ -120,7 +122,7 @@ impl Known<'_> {
             state: state.to_owned(),
             pending_offers: self.work.desk().pending(&package.id).map(ToString::to_string).collect(),
             engagement: engagement.map(ToString::to_string).unwrap_or_default(),
-            escalation: self.work.escalation(&package.id),
+            escalation: self.work.escalation(&package.id, eyes),
         }
     }
 

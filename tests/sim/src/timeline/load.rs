@@ -68,19 +68,20 @@ impl Neg for Load {
 
 impl<'a> Timeline<'a> {
     /// What a package takes from the contract of whoever is asked at a moment. Days used before by those who gave the work
-    /// back are not asked again; but no package with days shrinks to none.
+    /// back are not asked again, days that an officer added are; but no package with days shrinks to none.
     pub fn takes(&self, package: &PackageId, moment: Moment) -> Load {
         let Some(asked) = self.packages.get(package) else { return Load::default() };
-        let mut released: Vec<_> = self
-            .offers_of(package)
-            .filter_map(|offer| match offer.ended {
-                Some((at, Ended::Released(_), used)) if at < moment => Some((at, i64::from(used))),
-                Some(_) | None => None,
-            })
-            .collect();
-        released.sort_unstable();
+        let mut changes: Vec<(Moment, i64)> = Vec::new();
+        for offer in self.offers_of(package) {
+            changes.extend(offer.extended.iter().map(|(at, days)| (*at, i64::from(*days))));
+            if let Some((at, Ended::Released(_), used)) = offer.ended {
+                changes.push((at, -i64::from(used)));
+            }
+        }
+        changes.retain(|(at, _)| *at < moment);
+        changes.sort_unstable();
         let whole = i64::from(asked.package.person_days);
-        let days = released.into_iter().fold(whole, |left, (_, used)| left.saturating_sub(used).max(left.min(1)));
+        let days = changes.into_iter().fold(whole, |left, (_, change)| left.saturating_add(change).max(left.min(1)));
         let (remote, onsite) = (i64::from(asked.package.remote_teams), i64::from(asked.package.onsite_teams));
         Load { teams: remote.saturating_add(onsite), onsite, days }
     }

@@ -418,7 +418,8 @@ fn work(world: &mut World, n: u8, what: Work) {
         Work::See => desk::Command::See { offer, by },
         Work::Accept => desk::Command::Accept { offer, by },
         Work::Decline => {
-            desk::Command::Decline { offer, by, reason: DeclineReason::NoCapacity, note: "because".to_owned() }
+            let reason = if n.is_multiple_of(3) { DeclineReason::Conflict } else { DeclineReason::NoCapacity };
+            desk::Command::Decline { offer, by, reason, note: "because".to_owned() }
         }
         Work::Stage(first) => {
             let stage = if first { Stage::OnTask } else { Stage::Recovering };

@@ -173,9 +173,10 @@ impl World {
     }
 
     fn told(&mut self, command: Uuid, invoked: u64, answer: &Result<Done, Undone>) {
-        let asked_before = self.history.iter().any(|operation| operation.command == command);
+        // Who asks again may be told of what the first try did, or that it is so already.
+        let stands = |position| commits(&self.log()).any(|at| at.position == position && at.command() == command);
         let outcome = match answer {
-            Ok(Done { position, news }) if *news || asked_before => Outcome::Done(*position),
+            Ok(Done { position, news }) if *news || stands(*position) => Outcome::Done(*position),
             Ok(Done { position, .. }) => Outcome::Already(*position),
             Err(Undone::Refused(_)) => Outcome::Refused,
             Err(_) => Outcome::Unknown,

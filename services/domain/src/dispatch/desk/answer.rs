@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Command, Desk, Engagement, Offer, OfferState, Rejection, Standing};
+use super::{Command, Desk, ENDED_PER_COMMIT_MAX, Engagement, Offer, OfferState, Rejection, Standing};
 use crate::{
     check::Violations,
     dispatch::{
@@ -48,7 +48,7 @@ impl Desk {
                     said(&note)?;
                 }
                 bounded(&note)?;
-                Ok(vec![DeskEvent::Declined { offer, reason, note }])
+                Ok(self.declined(offer, &by, reason, note))
             }
             Command::Rescind { offer, note } => self.rescind(offer, note, at),
             Command::Reopen { package, note } => self.reopen(package, note),
@@ -124,7 +124,7 @@ impl Desk {
                 days_used: engagement.days_used,
             }),
             OfferState::Declined(_)
-            | OfferState::Expired
+            | OfferState::Expired(_)
             | OfferState::Rescinded(_)
             | OfferState::Lost
             | OfferState::Completed { .. }
@@ -136,11 +136,12 @@ impl Desk {
 
     /// What deadlines bring: offers expire, providers that did not start lose the work.
     fn wake(&self, now: Timestamp) -> Vec<DeskEvent> {
-        let expired = self.index.expiring.iter().take_while(|(ends, _)| *ends <= now);
+        let expired = self.index.expiring.iter().take_while(|(ends, _)| *ends <= now).take(ENDED_PER_COMMIT_MAX);
         let mut due: BTreeMap<_, _> =
             expired.map(|(_, offer)| (offer, DeskEvent::Expired { offer: offer.clone() })).collect();
         let grace = self.policy.mobilise_grace;
         let missed = self.index.mobilising.iter().take_while(|(by, _)| by.plus(grace) <= now);
+        let missed = missed.take(ENDED_PER_COMMIT_MAX.saturating_sub(due.len()));
         due.extend(missed.filter_map(|(mobilise_by, offer)| {
             let OfferState::Engaged(Engagement { days_used, .. }) = self.offers.get(offer)?.state else { return None };
             let note = format!("it was to be on task by {mobilise_by}");
@@ -165,7 +166,7 @@ impl Desk {
         match &offer.state {
             OfferState::Pending { expires_at, .. } if at < *expires_at => Ok(offer),
             OfferState::Pending { expires_at, .. } => Err(Rejection::OfferExpired(id, *expires_at)),
-            OfferState::Expired => Err(Rejection::OfferExpired(id, at)),
+            OfferState::Expired(expired_at) => Err(Rejection::OfferExpired(id, *expired_at)),
             OfferState::Declined(_) => Err(Rejection::OfferDeclined(id)),
             OfferState::Rescinded(_) => Err(Rejection::OfferRescinded(id)),
             OfferState::Lost => Err(Rejection::OfferLost(id)),
@@ -181,7 +182,7 @@ impl Desk {
             OfferState::Pending { seen: true, .. }
             | OfferState::Engaged(_)
             | OfferState::Declined(_)
-            | OfferState::Expired
+            | OfferState::Expired(_)
             | OfferState::Rescinded(_)
             | OfferState::Lost
             | OfferState::Completed { .. }
@@ -215,7 +216,20 @@ impl Desk {
         Ok([accepted].into_iter().chain(lost).collect())
     }
 
-    /// An officer takes back an offer; its provider may be asked again later.
+    /// A conflict of interest holds for the whole case: what else of it the provider was offered is taken back.
+    fn declined(&self, id: OfferId, by: &ProviderId, reason: DeclineReason, note: String) -> Vec<DeskEvent> {
+        let request = |offer: &OfferId| Some(&self.assignments.get(&self.offers.get(offer)?.package)?.request);
+        let others = self.active().filter(|(other, offer)| {
+            let pending = matches!(offer.state, OfferState::Pending { .. });
+            pending && **other != id && offer.provider == *by && request(other) == request(&id)
+        });
+        let others = others.filter(|_| reason == DeclineReason::Conflict);
+        let taken_back: Vec<_> =
+            others.map(|(other, _)| taken_back(other.clone(), RescindReason::NotAdmissible)).collect();
+        [DeskEvent::Declined { offer: id, reason, note }].into_iter().chain(taken_back).collect()
+    }
+
+    /// An officer takes back an offer; its provider is asked again only once everybody is.
     fn rescind(&self, id: OfferId, note: String, at: Timestamp) -> Answer {
         let offer = self.offers.get(&id).ok_or_else(|| Rejection::NoSuchOffer(id.clone()))?;
         if matches!(offer.state, OfferState::Rescinded(RescindReason::Officer)) {
@@ -265,7 +279,7 @@ impl Desk {
             OfferState::Engaged(engagement) => Ok(engagement),
             OfferState::Pending { .. }
             | OfferState::Declined(_)
-            | OfferState::Expired
+            | OfferState::Expired(_)
             | OfferState::Rescinded(_)
             | OfferState::Lost => Err(Rejection::NotEngaged(id.clone())),
             OfferState::Completed { .. } | OfferState::Released { .. } => Err(Rejection::EngagementEnded(id.clone())),

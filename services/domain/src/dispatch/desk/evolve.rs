@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Assignment, Desk, Engagement, Enlisted, Granted, Offer, OfferState, Standing, Usage};
 use crate::{
     dispatch::{
-        events::{DeskEvent, Package, ReleaseReason, Stage},
+        events::{DeclineReason, DeskEvent, Package, ReleaseReason, RescindReason, Stage},
         matching::Slots,
     },
     eligibility::events::{Case, Policy, PriorityKey, Terms},
@@ -43,12 +43,9 @@ impl Desk {
                 };
                 *seen = true;
             }
-            DeskEvent::Declined { offer, reason, .. } => self.end_tried(offer, OfferState::Declined(*reason))?,
-            DeskEvent::Expired { offer } => self.end_tried(offer, OfferState::Expired)?,
-            DeskEvent::Rescinded { offer, reason, .. } => {
-                self.end_pending(offer, OfferState::Rescinded(*reason))?;
-                self.wait_if_alone(offer)?;
-            }
+            DeskEvent::Declined { offer, reason, .. } => self.evolve_declined(offer, *reason)?,
+            DeskEvent::Expired { offer } => self.evolve_expired(offer)?,
+            DeskEvent::Rescinded { offer, reason, .. } => self.evolve_rescinded(offer, *reason)?,
             DeskEvent::Lost { offer } => {
                 self.end_pending(offer, OfferState::Lost)?;
             }
@@ -68,11 +65,7 @@ impl Desk {
             }
             DeskEvent::DaysReported { offer, days_used } => self.use_days(offer, *days_used)?,
             DeskEvent::Extended { offer, ends_at, person_days } => {
-                let engagement = self.engagement(offer)?;
-                engagement.ends_at = *ends_at;
-                engagement.days_reserved = engagement.days_reserved.saturating_add(*person_days);
-                let usage = self.usage_of(offer)?;
-                usage.days_reserved = usage.days_reserved.saturating_add(*person_days);
+                self.evolve_extended(offer, *ends_at, *person_days)?
             }
             DeskEvent::Completed { offer, days_used } => {
                 let package = self.end_engaged(offer, *days_used, OfferState::Completed { days_used: *days_used })?;
@@ -115,6 +108,7 @@ impl Desk {
             terms: terms.clone(),
             key: key.clone(),
             packages: packages.iter().map(|package| package.id.clone()).collect(),
+            conflicted: BTreeSet::new(),
             finished: false,
         };
         self.requests.insert(case.request.clone(), granted);
@@ -184,6 +178,43 @@ impl Desk {
         usage.days_reserved = usage.days_reserved.saturating_add(days);
         self.assignment(&package)?.supported = true;
         self.stand(&package, Standing::Engaged(offer.clone()))
+    }
+
+    fn evolve_declined(&mut self, offer: &OfferId, reason: DeclineReason) -> Result<(), Corrupt> {
+        self.end_tried(offer, OfferState::Declined(reason))?;
+        if reason == DeclineReason::Conflict {
+            let Offer { package, provider, .. } = self.offer(offer)?.clone();
+            let request = self.assignment(&package)?.request.clone();
+            self.granted(&request)?.conflicted.insert(provider);
+        }
+        Ok(())
+    }
+
+    fn evolve_expired(&mut self, offer: &OfferId) -> Result<(), Corrupt> {
+        let OfferState::Pending { expires_at, .. } = self.offer(offer)?.state else {
+            return Err(corrupt(format!("{offer} expired and was not pending")));
+        };
+        self.end_tried(offer, OfferState::Expired(expires_at))
+    }
+
+    fn evolve_rescinded(&mut self, offer: &OfferId, reason: RescindReason) -> Result<(), Corrupt> {
+        if reason == RescindReason::Officer {
+            return self.end_tried(offer, OfferState::Rescinded(reason));
+        }
+        self.end_pending(offer, OfferState::Rescinded(reason))?;
+        self.wait_if_alone(offer)
+    }
+
+    fn evolve_extended(&mut self, offer: &OfferId, ends_at: Timestamp, person_days: u32) -> Result<(), Corrupt> {
+        let engagement = self.engagement(offer)?;
+        engagement.ends_at = ends_at;
+        engagement.days_reserved = engagement.days_reserved.saturating_add(person_days);
+        let package = self.offer(offer)?.package.clone();
+        let asked = &mut self.assignment(&package)?.package;
+        asked.person_days = asked.person_days.saturating_add(person_days);
+        let usage = self.usage_of(offer)?;
+        usage.days_reserved = usage.days_reserved.saturating_add(person_days);
+        Ok(())
     }
 
     fn evolve_released(&mut self, offer: &OfferId, reason: ReleaseReason, days_used: u32) -> Result<(), Corrupt> {

@@ -1,7 +1,7 @@
 //! Terms bind at once: before the desk settles, it takes back the pending offers that terms no longer allow. Running work goes
 //! on.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use super::{Desk, Offer, OfferState};
 use crate::{
@@ -37,6 +37,26 @@ impl Desk {
             note: String::new(),
         };
         lapsed.into_iter().map(taken_back).collect()
+    }
+
+    /// The next moment after `now` at which terms change.
+    pub(super) fn terms_change_after(&self, now: Timestamp) -> Option<Timestamp> {
+        self.terms_change().filter(|moment| *moment > now).min()
+    }
+
+    /// From when until when terms are as they are at this moment.
+    fn terms_hold(&self, at: Timestamp) -> Range<Timestamp> {
+        let since = self.terms_change().filter(|moment| *moment <= at).max();
+        let until = self.terms_change_after(at);
+        since.unwrap_or(Timestamp::from_millis(i64::MIN))..until.unwrap_or(Timestamp::from_millis(i64::MAX))
+    }
+
+    /// The moments at which a contract begins or ends or a certificate expires.
+    fn terms_change(&self) -> impl Iterator<Item = Timestamp> {
+        self.providers.values().flat_map(|enlisted| {
+            let contracts = enlisted.provider.contracts.iter().flat_map(|contract| [contract.from, contract.until]);
+            contracts.chain(enlisted.provider.certificates.iter().filter_map(|certificate| certificate.expires))
+        })
     }
 
     /// Every pending offer, the highest rank first.

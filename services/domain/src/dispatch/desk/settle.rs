@@ -195,10 +195,18 @@ impl<'a> Round<'a> {
         places.iter().copied().filter(|place| !tried.contains(place)).collect()
     }
 
-    /// Places that had the package and did not take or finish it.
+    /// Places that had the package and did not take or finish it, or declared a conflict of interest with its case.
     fn tried(&self, package: &PackageId) -> BTreeSet<usize> {
         let tried = self.desk.assignments.get(package).into_iter().flat_map(|assignment| &assignment.tried);
-        tried.filter_map(|provider| self.place_of(provider)).collect()
+        let tried = tried.filter_map(|provider| self.place_of(provider));
+        tried.chain(self.conflicted(package)).collect()
+    }
+
+    fn conflicted(&self, package: &PackageId) -> BTreeSet<usize> {
+        let request = self.desk.assignments.get(package).map(|assignment| &assignment.request);
+        let granted = request.and_then(|request| self.desk.requests.get(request));
+        let conflicted = granted.into_iter().flat_map(|granted| &granted.conflicted);
+        conflicted.filter_map(|provider| self.place_of(provider)).collect()
     }
 
     fn place_of(&self, provider: &ProviderId) -> Option<usize> {
@@ -497,7 +505,7 @@ impl<'a> Round<'a> {
     /// Everybody in the Reserve and how each stood when this round began: who fits, best first, then who was dropped.
     fn considered(&mut self, package: &PackageId) -> Vec<Candidate> {
         self.admitted(package);
-        let (takes, tried) = (self.takes(package), self.tried(package));
+        let (takes, tried, conflicted) = (self.takes(package), self.tried(package), self.conflicted(package));
         let Some(question) = self.desk.question(package, self.at) else { return Vec::new() };
         let mut admitted = self.options.get(package).into_iter().flat_map(|admitted| &admitted.fits).peekable();
         let mut candidates: Vec<_> = Vec::with_capacity(self.places.len());
@@ -510,6 +518,7 @@ impl<'a> Round<'a> {
             };
             let standing = match fits {
                 Err(rule) => Verdict::Dropped(rule),
+                Ok(_) if conflicted.contains(&index) => Verdict::Dropped(Rule::NoConflict),
                 Ok(_) if tried.contains(&index) => Verdict::Dropped(Rule::NotTried),
                 Ok(_) if !place.free.holds(&takes) => Verdict::Dropped(Rule::FreeCapacity),
                 Ok(fit) => Verdict::Fits(Fit { load_percent: place.load_percent, ..fit }),

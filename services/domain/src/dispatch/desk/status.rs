@@ -52,7 +52,7 @@ impl Offer {
                 OfferStatus::Accepted
             }
             OfferState::Declined(_) => OfferStatus::Declined,
-            OfferState::Expired => OfferStatus::Expired,
+            OfferState::Expired(_) => OfferStatus::Expired,
             OfferState::Rescinded(_) => OfferStatus::Rescinded,
             OfferState::Lost => OfferStatus::Lost,
         }
@@ -71,7 +71,7 @@ impl Offer {
             OfferState::Released { .. } => Some(EngagementStage::Released),
             OfferState::Pending { .. }
             | OfferState::Declined(_)
-            | OfferState::Expired
+            | OfferState::Expired(_)
             | OfferState::Rescinded(_)
             | OfferState::Lost => None,
         }

@@ -1,5 +1,7 @@
 //! The desk's rules, one sentence a test; then random histories against the invariants.
 
+mod again;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use proptest::prelude::*;
@@ -510,7 +512,7 @@ fn ledger_is_the_sum_of_offers(desk: &Desk) {
             OfferState::Completed { days_used } | OfferState::Released { days_used, .. } => {
                 usage.days_used += days_used
             }
-            OfferState::Declined(_) | OfferState::Expired | OfferState::Rescinded(_) | OfferState::Lost => {}
+            OfferState::Declined(_) | OfferState::Expired(_) | OfferState::Rescinded(_) | OfferState::Lost => {}
         }
     }
     assert_eq!(sums, desk.usage);
