@@ -146,7 +146,10 @@ pub enum ServeError {
     Start(#[from] StartError),
     /// Signals cannot be waited for.
     #[error("signals cannot be waited for: {0}")]
-    Signals(#[from] io::Error),
+    Signals(io::Error),
+    /// Where it answers cannot be told.
+    #[error("the address cannot be written: {0}")]
+    Output(io::Error),
     /// It ended otherwise than it was asked to.
     #[error("{0}")]
     Ended(String),
@@ -194,11 +197,11 @@ async fn run(plan: Plan, announces: bool) -> Result<(), ServeError> {
     if !plan.listen.ip().is_loopback() {
         return Err(ServeError::NotLoopback(plan.listen));
     }
-    let signals = lifecycle::signals()?;
+    let signals = lifecycle::signals().map_err(ServeError::Signals)?;
     let node = Node::start(plan).await?;
     let _signpost = announces.then(|| Signpost::set_up(node.address, &node.edge.realm)).flatten();
     // The one line on stdout: whoever let the system choose the port reads it here, and finds the context file written.
-    writeln!(io::stdout(), "http://{}", node.address)?;
+    writeln!(io::stdout(), "http://{}", node.address).map_err(ServeError::Output)?;
     let ended = node.run(signals).await;
     let by_itself = ended.by_itself.iter().chain(&ended.failed).map(ToString::to_string);
     let cut_off = ended.cut_off.iter().map(|task| format!("the task '{task}' had to be cut off"));

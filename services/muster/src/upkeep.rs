@@ -84,10 +84,9 @@ pub enum UpkeepError {
 impl KeptArgs {
     async fn open(&self, nats: &NatsOptions) -> Result<Storage, StorageError> {
         if let JournalSpec::Embedded(dir) = &self.journal
-            && !dir.exists()
+            && !dir.is_dir()
         {
-            let why = format!("there is no directory {}", dir.display());
-            return Err(StorageError::Beside { what: "the journal", why });
+            return Err(StorageError::NoDirectory(dir.clone()));
         }
         Storage::open(&self.journal, &self.realm, nats).await
     }

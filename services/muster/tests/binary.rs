@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 use std::{
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -83,6 +84,31 @@ fn wrong_usage_is_two() {
     ] {
         told(&muster(words), 2);
     }
+}
+
+#[test]
+fn a_process_that_cannot_start_says_why_in_the_right_exit_code() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap().to_string();
+    let (gone, file) = (place(), place());
+    std::fs::write(&file, "no journal").unwrap();
+    let [gone, file] = [gone, file].map(|path| format!("embedded:{}", path.display()));
+    let serve = ["serve", "--role", "intake", "--journal", "memory"];
+    for (words, code, says) in [
+        (&["up", "--journal", "memory", "--listen", "0.0.0.0:0"][..], 2, "can be reached from other machines"),
+        (&["up", "--journal", "memory", "--listen", &taken], 4, "choose another with --listen"),
+        (&["up", "--journal", &file], 2, "cannot be used"),
+        (&serve, 2, "--accept-development-tokens"),
+        (&[&serve[..], &["--accept-development-tokens"]].concat(), 2, "is not open yet"),
+        (&["projections", "verify", "--journal", &gone], 2, "say where it is with --journal"),
+    ] {
+        let told = told(&muster(words), code);
+        assert!(told.contains(says) && told.lines().count() == 1, "{told}");
+    }
+    let doctor = muster(&["doctor", "--journal", &gone]);
+    assert_eq!(doctor.status.code(), Some(1), "{doctor:?}");
+    assert!(String::from_utf8(doctor.stdout).unwrap().contains("\njournal   there is no journal"));
+    assert_eq!(String::from_utf8(doctor.stderr).unwrap(), "1 to mend; see above\n");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use muster::cli::{
     look::{Look, span},
     show::Show,
 };
+use muster::exit::Exit;
 use muster_api::{
     dispatch::v1::{GetOfferResponse, ListEngagementsResponse, ListOffersResponse},
     eligibility::v1::{CompareRequestsResponse, GetPolicyResponse, Policy, PolicyProposal},
@@ -573,7 +574,7 @@ fn a_policy_is_read_as_it_is_written_and_no_other_field() {
         (r#"{"version": 2} x"#, "policy.json is not a Policy: trailing characters at line 1 column 16"),
     ] {
         let failure = json::read::<Policy>("policy.json", wrong).unwrap_err();
-        assert_eq!(failure.exit_code(), 2);
+        assert_eq!(Exit::from(&failure), Exit::Usage);
         assert_eq!(failure.told().lines().next().unwrap(), says);
     }
 }

@@ -430,6 +430,7 @@ fn read_policy(path: &std::path::Path) -> Result<Policy, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exit::Exit;
 
     fn needs() -> Needs {
         Needs {
@@ -465,7 +466,7 @@ mod tests {
     fn terms_that_are_not_understood_are_wrong_usage() {
         for wrong in ["person_days", "person_days=few", "colour=red", "duration=14", "remote_teams=-1"] {
             let failure = part(&needs(), None, &[], &[wrong.to_owned()]).unwrap_err();
-            assert_eq!(failure.exit_code(), 2, "{wrong}");
+            assert_eq!(Exit::from(&failure), Exit::Usage, "{wrong}");
         }
     }
 }

@@ -27,9 +27,12 @@ use super::{
     show::{moment, position},
     values::Until,
 };
-use crate::files::{
-    Register,
-    roster::{Roster, in_force},
+use crate::{
+    exit::Exit,
+    files::{
+        Register,
+        roster::{Roster, in_force},
+    },
 };
 
 /// How long a contract lasts when nobody says.
@@ -434,7 +437,7 @@ impl Outcome {
             Some(first) => {
                 // The count is talk; the list above has everything.
                 let _ = writeln!(std::io::stderr(), "{number} not taken; the others are on record");
-                Err(Failure::Entries(Failure::from(first).exit_code()))
+                Err(Failure::Entries(Exit::from(&first)))
             }
         }
     }
