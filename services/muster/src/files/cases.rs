@@ -252,7 +252,7 @@ impl Origins {
 fn read_case(at: &At<'_>) -> (Case, Vec<FieldViolation>) {
     let (mut reading, mut origins) = (Reading::default(), Origins::default());
     if let Some(node) = at.node() {
-        reading.unclassified(node, at.path());
+        reading.harmless(node, at.path());
     }
     let request = at.field("request");
     reading.object(&request);
