@@ -131,7 +131,7 @@ impl Word {
         };
         match self.tell(&session).await {
             Ok(()) => Exit::Done,
-            Err(failure) => told(&failure, session.sent_request_id()),
+            Err(failure) => told(&failure, session.fate(&failure)),
         }
     }
 
@@ -158,19 +158,14 @@ impl Word {
     }
 }
 
-/// Tells a failure, and how the command can be given again without being done twice.
-fn told(failure: &Failure, request_id: Option<Uuid>) -> Exit {
-    let (exit, mut told) = (Exit::from(failure), failure.told());
-    if let Some(id) = request_id.filter(|_| exit == Exit::Unavailable) {
-        told += &format!(
-            "\nWhether it was done is not known: with --request-id {id} it is done once, however often it is given"
-        );
-    }
+/// Tells a failure, and what became of the command.
+fn told(failure: &Failure, fate: Option<String>) -> Exit {
+    let told: Vec<_> = [failure.told()].into_iter().filter(|told| !told.is_empty()).chain(fate).collect();
     if !told.is_empty() {
         // A failure that nobody can hear still has its exit code.
-        let _ = writeln!(std::io::stderr(), "{told}");
+        let _ = writeln!(std::io::stderr(), "{}", told.join("\n"));
     }
-    exit
+    failure.into()
 }
 
 /// The most entries of one page.

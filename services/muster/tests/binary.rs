@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 use std::{
+    io::Read,
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Output},
@@ -124,6 +125,44 @@ fn with_no_muster_the_way_out_is_to_start_one() {
     assert!(told_gone.ends_with("\nNext: start it with `muster up`, or say where it is: --address http://HOST:PORT\n"));
     let told_nonsense = told(&muster(&["board", "--as", "auditor:a", "--address", "not an address"]), 2);
     assert!(told_nonsense.contains("--address http://HOST:PORT"), "{told_nonsense}");
+}
+
+/// A server that takes calls and hangs up, and where it is.
+fn hangs_up() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for line in listener.incoming() {
+            let mut begun = [0; 512];
+            // Whatever came, and whether anything did: nothing is answered.
+            let _ = line.unwrap().read(&mut begun);
+        }
+    });
+    address
+}
+
+#[test]
+fn whether_a_command_was_done_is_open_only_once_it_was_sent() {
+    let id = "018f3c1e-0000-7000-8000-000000000001";
+    let give = |request: &str, address: &str| {
+        let words = ["request", "endorse", request, "--as", "authority:a", "--request-id", id, "--address", address];
+        told(&muster(&words), 4)
+    };
+    let told_sent = give("3f1c", &hangs_up());
+    let open = format!(
+        "\nWhether it was done is not known: with --request-id {id} it is done once, however often it is given\n"
+    );
+    assert!(told_sent.ends_with(&open), "{told_sent}");
+    let told_unsent = give("3f1c", "http://127.0.0.1:1");
+    assert!(told_unsent.contains("; nothing was sent\n") && !told_unsent.contains("not known"), "{told_unsent}");
+    // The request is looked up first: that line breaks before the command is given.
+    let told_before = give("R-1", &hangs_up());
+    assert!(!told_before.contains("not known"), "{told_before}");
+    let address = hangs_up();
+    let open =
+        ["request", "open", "--from", "tests/files/cases.json", "--case", "BE-SYN-WEBSITE", "--address", &address];
+    let told_open = told(&muster(&open), 4);
+    assert!(told_open.ends_with("\nThe command was not sent: give it again once muster answers\n"), "{told_open}");
 }
 
 #[test]

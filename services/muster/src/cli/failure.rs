@@ -1,9 +1,9 @@
 //! How a command fails: what is wrong, every field, the rule and the way out.
 
-use std::{fmt::Write, io};
+use std::{error::Error, fmt::Write, io};
 
 use muster_runtime::status::{Explained, explain};
-use tonic::Status;
+use tonic::{ConnectError, Status};
 
 use super::context::ContextError;
 use crate::{exit::Exit, files::BadFile};
@@ -74,6 +74,20 @@ impl Failure {
         Self::Advised(Box::new(self), advice)
     }
 
+    /// What Muster, or the line to it, answered.
+    pub fn status(&self) -> Option<&Status> {
+        match self {
+            Self::Answer(status) => Some(status),
+            Self::Advised(failure, _) => failure.status(),
+            Self::Usage { .. }
+            | Self::File(_)
+            | Self::Unreachable { .. }
+            | Self::Entries(_)
+            | Self::Output(_)
+            | Self::Fault(_) => None,
+        }
+    }
+
     /// What is told on stderr; nothing if all is said already.
     pub fn told(&self) -> String {
         match self {
@@ -87,6 +101,16 @@ impl Failure {
             Self::Fault(says) => format!("a fault of muster's own: {says}\nNext: tell whoever looks after muster"),
         }
     }
+}
+
+/// Whether there was no line for the call to leave by.
+pub fn never_left(status: &Status) -> bool {
+    std::iter::successors(status.source(), |&error| error.source()).any(|error| error.is::<ConnectError>())
+}
+
+/// Whether the answer leaves open if what was asked was done.
+pub fn is_done_unknown(status: &Status) -> bool {
+    ["TRANSPORT", "OUTCOME_UNKNOWN"].contains(&explain(status).reason.as_str()) && !never_left(status)
 }
 
 /// What is wrong, every field, the rule, the way out.

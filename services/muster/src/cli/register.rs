@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tonic::Status;
 
 use super::{
-    failure::{Failure, told},
+    failure::{Failure, is_done_unknown, told},
     page_size,
     request::read_file,
     reserve::providers,
@@ -436,7 +436,11 @@ impl Outcome {
             }
             Some(first) => {
                 // The count is talk; the list above has everything.
-                let _ = writeln!(std::io::stderr(), "{number} not taken; the others are on record");
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "{number} not taken; the others are on record\n\
+                     Next: mend what is named and give the whole file again: what is on record stays as it is"
+                );
                 Err(Failure::Entries(Exit::from(&first)))
             }
         }
@@ -453,7 +457,8 @@ impl Entry {
             },
             Err(status) => {
                 let says = told(&explain(status)).replace('\n', "\n  ");
-                format!("{what} {id}: not taken: {says}\n")
+                let whether = if is_done_unknown(status) { "not known whether it is on record" } else { "not taken" };
+                format!("{what} {id}: {whether}: {says}\n")
             }
         }
     }
