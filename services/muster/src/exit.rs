@@ -20,7 +20,7 @@ use crate::{
     upkeep::UpkeepError,
 };
 
-/// What the exit codes mean, at the end of every help text.
+/// What the exit codes mean, at the end of `muster --help`.
 pub const EXIT_CODES: &str = "\
 Exit codes:
   0  done

@@ -23,10 +23,10 @@ use crate::{
 #[derive(Args, Clone, Debug)]
 pub struct KeptArgs {
     /// `live`, or an exercise's name
-    #[arg(long, env = "MUSTER_REALM", default_value = "practice", value_parser = realm_id)]
+    #[arg(long, env = "MUSTER_REALM", hide_env_values = true, default_value = "practice", value_parser = realm_id)]
     realm: RealmId,
     /// Where the realm is kept: embedded:DIR or nats://HOST:PORT
-    #[arg(long, env = "MUSTER_JOURNAL", default_value = "embedded:muster-data")]
+    #[arg(long, env = "MUSTER_JOURNAL", hide_env_values = true, default_value = "embedded:muster-data")]
     journal: JournalSpec,
     #[command(flatten)]
     nats: NatsArgs,
@@ -115,6 +115,13 @@ impl DoctorArgs {
             }
             Err(StorageError::Embedded(OpenError::Held { dir })) if running => {
                 writeln!(out, "journal   {} is held by the Muster that runs, as it should be", dir.display())?;
+            }
+            Err(StorageError::NoDirectory(dir)) if running => {
+                let dir = dir.display();
+                writeln!(
+                    out,
+                    "journal   none in {dir}: the Muster that runs keeps its own; see --journal embedded:DIR"
+                )?;
             }
             Err(error) => {
                 unwell += 1;

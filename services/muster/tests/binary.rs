@@ -201,6 +201,12 @@ fn a_file_that_cannot_be_taken_is_told_before_anybody_is_asked() {
         "{told_unknown}"
     );
     assert!(told_unknown.ends_with("Next: mend what is named and give the file again; nothing was sent\n"));
+    let told_which = told(&muster(&["request", "open", "--from", "tests/files/cases.json"]), 2);
+    assert_eq!(
+        told_which,
+        "tests/files/cases.json has 4 cases: DE-SYN-HAVEN, EL-SYN-ISLE, BE-SYN-WEBSITE, LT-SYN-SILENT\n\
+         Next: say which: --case ID\n"
+    );
     let told_gone = told(&muster(&["registry", "import", "tests/files/gone.json"]), 2);
     assert!(told_gone.starts_with("tests/files/gone.json cannot be read: "), "{told_gone}");
     let told_wrong = told(&muster(&["registry", "import", "tests/files/wrong-roster.json"]), 2);

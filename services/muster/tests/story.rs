@@ -250,6 +250,37 @@ fn a_register_taken_in_again_changes_nothing() {
 }
 
 #[test]
+fn whoever_comes_too_early_is_told_what_comes_first() {
+    let muster = filled();
+    muster.done(OPEN);
+    let said = muster.refused("request submit R-1", 2);
+    assert!(said.ends_with("\nNext: endorse it first: muster request endorse R-1\n"), "{said}");
+    let said = muster.refused("why R-1", 3);
+    assert!(said.ends_with("\n  or: a request is judged once it is submitted: muster request list\n"), "{said}");
+    let offers = muster.give("offer list");
+    assert!(String::from_utf8(offers.stderr).unwrap().starts_with("Next: muster offer list --all "));
+}
+
+#[test]
+fn a_mandate_is_signed_by_whom_it_names() {
+    let muster = filled();
+    let signed = muster.json("mandate sign --hospital hafenklinik-sued --as authority:csirt-de");
+    let mandate = signed["mandate"].as_str().unwrap();
+    muster.done(&format!("mandate countersign {mandate}"));
+    assert_eq!(muster.json("mandate list")["mandates"][0]["state"], "countersigned");
+    muster.done(&format!("mandate revoke {mandate} --reason over"));
+    let said = muster.refused("mandate countersign m-9", 2);
+    assert_eq!(said, "there is no mandate 'm-9'\nNext: see muster mandate list\n");
+}
+
+#[test]
+fn a_doctor_elsewhere_finds_the_muster_that_runs_well() {
+    let doctor = Muster::up("story").give("doctor --journal embedded:gone");
+    let told = String::from_utf8(doctor.stdout).unwrap();
+    assert!(doctor.status.success() && told.contains("\njournal   none in gone: the Muster that runs "), "{told}");
+}
+
+#[test]
 fn a_refusal_names_the_rule_and_the_way_out() {
     let muster = filled();
     let said = muster.refused(&OPEN.replace("hafenklinik-sued", "nobody"), 3);

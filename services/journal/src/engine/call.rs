@@ -115,8 +115,8 @@ impl From<Behind> for Refusal {
             reason: "BEHIND",
             kind: RefusalKind::Unavailable,
             rule: "invariant L2: a read shows what it was asked to show",
-            says: format!("read_at.at_least: {behind}"),
-            way_out: "try again in a moment, or with a longer deadline",
+            says: format!("read_at: {behind}"),
+            way_out: "try again in a moment, or look at an earlier position",
             fields: Vec::new(),
         }
     }

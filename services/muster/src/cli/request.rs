@@ -200,7 +200,11 @@ pub(super) async fn show(session: &Session, request: &RequestName) -> Result<(),
     if let Some(page) = answer.page.as_mut().filter(|page| session.is_text() && !page.linked.is_empty()) {
         let numbers = session.numbers(&caller).await?;
         for linked in &mut page.linked {
-            *linked = numbers.get(linked).unwrap_or(linked).clone();
+            let number = numbers.get(linked).unwrap_or(linked).clone();
+            for line in &mut page.story {
+                line.text = line.text.replace(linked.as_str(), &number);
+            }
+            *linked = number;
         }
     }
     session.show(&answer)
@@ -210,7 +214,13 @@ impl FromFile {
     fn case(&self, session: &Session) -> Result<Case, Failure> {
         let file = self.from.display().to_string();
         let text = read_file(&self.from)?;
-        let case = Cases::read(&file, &text)?.case(self.case.as_deref())?;
+        let cases = Cases::read(&file, &text)?;
+        let ids = cases.ids();
+        if self.case.is_none() && ids.len() > 1 {
+            let says = format!("{file} has {} cases: {}", ids.len(), ids.join(", "));
+            return Err(Failure::usage(says, "say which: --case ID"));
+        }
+        let case = cases.case(self.case.as_deref())?;
         if !case.unused.is_empty() {
             session.say(&format!(
                 "not used, because nobody could know it then or it bears on nothing: {}",

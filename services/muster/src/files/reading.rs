@@ -114,7 +114,7 @@ impl Reading {
     /// A code or id that must be there.
     pub fn parsed<T, E: Display>(&mut self, at: &At<'_>, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
         let text = self.text(at)?;
-        let wrong = |error: E| self.wrong(&at.path, SCHEMA, format_args!("is wrong: {}", error.to_string().trim_end()));
+        let wrong = |error: E| self.wrong(&at.path, SCHEMA, format_args!("is wrong: {error}"));
         parse(&text).map_err(wrong).ok()
     }
 
