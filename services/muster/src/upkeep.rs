@@ -14,7 +14,10 @@ use muster_runtime::lifecycle::Fault;
 use tonic::transport::Endpoint;
 
 use crate::{
-    cli::context::{Context, ContextError},
+    cli::{
+        context::{Context, ContextError},
+        failure::innermost,
+    },
     serve::{NatsArgs, realm_id},
     storage::{JournalSpec, NatsOptions, Storage, StorageError},
 };
@@ -150,7 +153,8 @@ async fn running() -> Result<(bool, usize), io::Error> {
     let status = match status_of(address).await {
         Ok(status) => status,
         Err(error) => {
-            writeln!(out, "running   nothing answers at {address}, where one should: {error}; start it again")?;
+            let why = innermost(error.as_ref());
+            writeln!(out, "running   nothing answers at {address}, where one should: {why}; start it again")?;
             return Ok((false, 1));
         }
     };

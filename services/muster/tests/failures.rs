@@ -7,7 +7,10 @@ use std::{
 };
 
 use muster::{
-    cli::{context::Context, failure::Failure},
+    cli::{
+        context::{Context, Signpost},
+        failure::Failure,
+    },
     exit::{EXIT_CODES, Exit},
     node::StartError,
     serve::ServeError,
@@ -167,6 +170,20 @@ fn a_muster_that_ends_removes_its_own_context_and_no_other() {
     second.remove(&path).unwrap();
     assert_eq!(Context::read(&path).unwrap(), None);
     second.remove(&path).unwrap();
+}
+
+#[test]
+fn a_muster_that_was_killed_leaves_no_way_behind_once_it_ran_again() {
+    let (path, realm) = (place(), RealmId::parse("practice").unwrap());
+    let [one, two] = ["127.0.0.1:7400", "127.0.0.1:7401"].map(|address| address.parse().unwrap());
+    Context::development("http://127.0.0.1:7400", "practice").write(&path).unwrap();
+    drop(Signpost::set_up_at(path.clone(), one, &realm).unwrap());
+    assert_eq!(Context::read(&path).unwrap(), None);
+    let first = Signpost::set_up_at(path.clone(), one, &realm).unwrap();
+    drop(Signpost::set_up_at(path.clone(), two, &realm).unwrap());
+    assert_eq!(Context::read(&path).unwrap().unwrap().address, "http://127.0.0.1:7400", "another one still runs");
+    drop(first);
+    assert_eq!(Context::read(&path).unwrap(), None);
 }
 
 #[test]

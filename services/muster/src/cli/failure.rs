@@ -113,6 +113,15 @@ pub fn is_done_unknown(status: &Status) -> bool {
     ["TRANSPORT", "OUTCOME_UNKNOWN"].contains(&explain(status).reason.as_str()) && !never_left(status)
 }
 
+/// What lies at the bottom of an error: the operating system's own words.
+pub fn innermost(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
 /// What is wrong, every field, the rule, the way out.
 pub fn told(explained: &Explained) -> String {
     let Explained { reason, rule, says, way_out, fields, retry_after: _ } = explained;

@@ -32,7 +32,7 @@ use uuid::Uuid;
 use super::{
     Format, Globals,
     context::Context,
-    failure::{Failure, is_done_unknown, never_left},
+    failure::{Failure, innermost, is_done_unknown, never_left},
     json::Json,
     look::Look,
     show::{Show, moment},
@@ -339,13 +339,4 @@ impl Session {
             Err(Failure::usage("nothing was done", "answer y, or give the command with --yes"))
         }
     }
-}
-
-/// What lies at the bottom of an error: the operating system's own words.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }

@@ -347,6 +347,9 @@ async fn watch<M: prost::Message + prost::Name + Default>(
             }
             return Err(broken);
         }
+        if tries == 1 {
+            session.say("the line to muster broke: trying to go on");
+        }
         tokio::time::sleep(PAUSE).await;
     }
 }
