@@ -14,7 +14,7 @@ pub struct UnknownCode {
 
 impl fmt::Display for UnknownCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "'{}' is not in {}", self.found, self.list)
+        write!(f, "'{}' is not in {}", self.found, self.list.trim_end())
     }
 }
 

@@ -26,7 +26,7 @@ use failure::Failure;
 use session::Session;
 use values::{AsOf, Place, actor};
 
-pub use failure::EXIT_CODES;
+use crate::exit::Exit;
 
 /// What holds for every command.
 #[derive(Args, Clone, Debug, Default)]
@@ -123,15 +123,15 @@ pub enum Word {
 }
 
 impl Word {
-    /// Does it, and gives the process's exit code: see [`EXIT_CODES`].
-    pub async fn run(self, globals: Globals) -> u8 {
+    /// Does it, and says how the process ends.
+    pub async fn run(self, globals: Globals) -> Exit {
         let session = match Session::begin(globals) {
             Ok(session) => session,
             Err(failure) => return told(&failure, None),
         };
         match self.tell(&session).await {
-            Ok(()) => 0,
-            Err(failure) => told(&failure, session.sent_request_id()),
+            Ok(()) => Exit::Done,
+            Err(failure) => told(&failure, session.fate(&failure)),
         }
     }
 
@@ -158,19 +158,14 @@ impl Word {
     }
 }
 
-/// Tells a failure, and how the command can be given again without being done twice.
-fn told(failure: &Failure, request_id: Option<Uuid>) -> u8 {
-    let (code, mut told) = (failure.exit_code(), failure.told());
-    if let Some(id) = request_id.filter(|_| code == 4) {
-        told += &format!(
-            "\nWhether it was done is not known: with --request-id {id} it is done once, however often it is given"
-        );
-    }
+/// Tells a failure, and what became of the command.
+fn told(failure: &Failure, fate: Option<String>) -> Exit {
+    let told: Vec<_> = [failure.told()].into_iter().filter(|told| !told.is_empty()).chain(fate).collect();
     if !told.is_empty() {
         // A failure that nobody can hear still has its exit code.
-        let _ = writeln!(std::io::stderr(), "{told}");
+        let _ = writeln!(std::io::stderr(), "{}", told.join("\n"));
     }
-    code
+    failure.into()
 }
 
 /// The most entries of one page.

@@ -49,7 +49,7 @@ pub struct DemoArgs {
     #[arg(long)]
     once: bool,
     /// Where the exercise is kept: memory, embedded:DIR or nats://HOST:PORT. Default: a directory that goes when it ends
-    #[arg(long, env = "MUSTER_DEMO_JOURNAL")]
+    #[arg(long, env = "MUSTER_DEMO_JOURNAL", hide_env_values = true)]
     journal: Option<JournalSpec>,
     #[command(flatten)]
     nats: NatsArgs,

@@ -60,7 +60,7 @@ impl Register {
         };
         let has = |names: &[&str]| names.iter().any(|name| node.get(name).is_some());
         let mut reading = reading::Reading::default();
-        reading.unclassified(&node, "");
+        reading.harmless(&node, "");
         let register = if has(&["providers", "service_catalogue", "national_requirements"]) {
             Self::Roster(roster::read(&node, &mut reading))
         } else if has(&["authorities", "hospitals"]) {

@@ -3,6 +3,7 @@
 
 pub mod cli;
 pub mod demo;
+pub mod exit;
 pub mod files;
 pub mod node;
 pub mod serve;

@@ -1,18 +1,19 @@
 //! Where the binary starts.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 use muster::{
-    cli::{EXIT_CODES, Globals, Word as ClientWord},
+    cli::{Globals, Word as ClientWord},
     demo::DemoArgs,
+    exit::{EXIT_CODES, Ended, Exit},
     serve::{ServeArgs, UpArgs},
     upkeep::{DoctorArgs, ProjectionsWord},
 };
-use muster_runtime::{
-    lifecycle::Fault,
-    telemetry::{self, FILTER, Format},
-};
+use muster_runtime::telemetry::{self, FILTER, Format};
 
 /// Dispatch of the EU Cybersecurity Reserve to hospitals under cyber-attack
 #[derive(Debug, Parser)]
@@ -50,36 +51,36 @@ impl Word {
 
 fn main() -> ExitCode {
     let Muster { globals, word } = Muster::parse();
-    if let Some(usual) = word.logs() {
-        let filter = std::env::var(FILTER).unwrap_or_else(|_| usual.to_owned());
-        if let Err(error) = telemetry::start(Format::Human, &filter) {
-            return fail(&error);
+    match run(globals, word) {
+        Ok(exit) => exit.into(),
+        Err(Ended { says, exit }) => {
+            if exit != Exit::Done {
+                // A failure that nobody can hear still has its exit code.
+                let _ = writeln!(io::stderr(), "{says}");
+            }
+            exit.into()
         }
-    }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(&error),
-    };
-    let done = runtime.block_on(async {
-        match word {
-            Word::Demo(args) => Box::pin(args.run(globals.no_color)).await.map_err(Fault::from),
-            Word::Up(args) => args.run().await.map_err(Fault::from),
-            Word::Serve(args) => args.run().await.map_err(Fault::from),
-            Word::Doctor(args) => args.run().await.map_err(Fault::from),
-            Word::Projections(word) => word.run().await.map_err(Fault::from),
-            Word::Client(word) => return Ok(word.run(globals).await),
-        }
-        .map(|()| 0)
-    });
-    match done {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => fail(error.as_ref()),
     }
 }
 
-fn fail(error: &dyn std::error::Error) -> ExitCode {
-    tracing::error!("{error}");
-    ExitCode::FAILURE
+fn run(globals: Globals, word: Word) -> Result<Exit, Ended> {
+    if let Some(usual) = word.logs() {
+        let filter = std::env::var(FILTER).unwrap_or_else(|_| usual.to_owned());
+        telemetry::start(Format::Human, &filter)?;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Ended { says: error.to_string(), exit: Exit::Fault })?;
+    runtime.block_on(async {
+        match word {
+            Word::Demo(args) => Box::pin(args.run(globals.no_color)).await?,
+            Word::Up(args) => args.run().await?,
+            Word::Serve(args) => args.run().await?,
+            Word::Doctor(args) => args.run().await?,
+            Word::Projections(word) => word.run().await?,
+            Word::Client(word) => return Ok(word.run(globals).await),
+        }
+        Ok(Exit::Done)
+    })
 }
 
 #[cfg(test)]

@@ -26,13 +26,13 @@ use crate::{
 #[derive(Args, Clone, Debug)]
 pub struct RealmArgs {
     /// `live`, or an exercise's name: 1 to 64 of a-z, 0-9 and '-'
-    #[arg(long, env = "MUSTER_REALM", default_value = "practice", value_parser = realm_id)]
+    #[arg(long, env = "MUSTER_REALM", hide_env_values = true, default_value = "practice", value_parser = realm_id)]
     pub realm: RealmId,
     /// When the exercise starts, in its own time (RFC 3339); if it is not open yet. Default: now
-    #[arg(long, value_parser = moment)]
+    #[arg(long, value_name = "RFC3339", value_parser = moment)]
     pub exercise_starts_at: Option<Timestamp>,
     /// How many times as fast as system time the exercise runs, if it is not open yet
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "TIMES", value_parser = clap::value_parser!(u32).range(1..))]
     pub exercise_speed: Option<u32>,
 }
 
@@ -69,12 +69,18 @@ pub struct UpArgs {
     #[command(flatten)]
     realm: RealmArgs,
     /// Where the realm is kept: memory, embedded:DIR or nats://HOST:PORT
-    #[arg(long, env = "MUSTER_JOURNAL", default_value = "embedded:muster-data")]
+    #[arg(long, env = "MUSTER_JOURNAL", hide_env_values = true, default_value = "embedded:muster-data")]
     journal: JournalSpec,
     #[command(flatten)]
     nats: NatsArgs,
     /// Where to answer; only on this machine, because development tokens are believed
-    #[arg(long, env = "MUSTER_LISTEN", default_value = "127.0.0.1:7400")]
+    #[arg(
+        long,
+        value_name = "IP:PORT",
+        env = "MUSTER_LISTEN",
+        hide_env_values = true,
+        default_value = "127.0.0.1:7400"
+    )]
     listen: SocketAddr,
 }
 
@@ -84,15 +90,15 @@ pub struct ServeArgs {
     #[command(flatten)]
     realm: RealmArgs,
     /// Which services to run; may be repeated
-    #[arg(long = "role", required = true, value_enum)]
+    #[arg(long = "role", value_name = "ROLE", required = true, value_enum)]
     roles: Vec<Part>,
     /// Where the realm is kept: nats://HOST:PORT (several with commas between), embedded:DIR or memory
-    #[arg(long, env = "MUSTER_JOURNAL")]
+    #[arg(long, env = "MUSTER_JOURNAL", hide_env_values = true)]
     journal: JournalSpec,
     #[command(flatten)]
     nats: NatsArgs,
     /// Where to answer
-    #[arg(long, env = "MUSTER_LISTEN", default_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "IP:PORT", env = "MUSTER_LISTEN", hide_env_values = true, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// Believe development tokens of callers on this machine. There is no other way to say who calls yet, so it is
     /// required
@@ -104,16 +110,22 @@ pub struct ServeArgs {
 #[derive(Args, Clone, Debug)]
 pub struct NatsArgs {
     /// The NATS servers' monitor addresses, http://HOST:PORT, from which their safety is read; may be repeated
-    #[arg(long = "nats-monitor", env = "MUSTER_NATS_MONITORS", value_delimiter = ',')]
+    #[arg(
+        long = "nats-monitor",
+        value_name = "URL",
+        env = "MUSTER_NATS_MONITORS",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
     monitors: Vec<String>,
     /// A NATS credentials file
-    #[arg(long, env = "MUSTER_NATS_CREDENTIALS")]
+    #[arg(long, value_name = "FILE", env = "MUSTER_NATS_CREDENTIALS", hide_env_values = true)]
     nats_credentials: Option<PathBuf>,
     /// The NATS servers' certificate authority, in PEM
-    #[arg(long, env = "MUSTER_NATS_CA")]
+    #[arg(long, value_name = "FILE", env = "MUSTER_NATS_CA", hide_env_values = true)]
     nats_ca: Option<PathBuf>,
     /// The file of the vault's key on NATS: the same for every process of the realm; made if it is not there
-    #[arg(long, env = "MUSTER_VAULT_KEY")]
+    #[arg(long, value_name = "FILE", env = "MUSTER_VAULT_KEY", hide_env_values = true)]
     vault_key: Option<PathBuf>,
     /// An unsafe setting of the journal to accept, by its name; may be repeated
     #[arg(long = "accept-unsafe-journal", value_name = "NAME")]
@@ -146,7 +158,10 @@ pub enum ServeError {
     Start(#[from] StartError),
     /// Signals cannot be waited for.
     #[error("signals cannot be waited for: {0}")]
-    Signals(#[from] io::Error),
+    Signals(io::Error),
+    /// Where it answers cannot be told.
+    #[error("the address cannot be written: {0}")]
+    Output(io::Error),
     /// It ended otherwise than it was asked to.
     #[error("{0}")]
     Ended(String),
@@ -194,11 +209,11 @@ async fn run(plan: Plan, announces: bool) -> Result<(), ServeError> {
     if !plan.listen.ip().is_loopback() {
         return Err(ServeError::NotLoopback(plan.listen));
     }
-    let signals = lifecycle::signals()?;
+    let signals = lifecycle::signals().map_err(ServeError::Signals)?;
     let node = Node::start(plan).await?;
     let _signpost = announces.then(|| Signpost::set_up(node.address, &node.edge.realm)).flatten();
     // The one line on stdout: whoever let the system choose the port reads it here, and finds the context file written.
-    writeln!(io::stdout(), "http://{}", node.address)?;
+    writeln!(io::stdout(), "http://{}", node.address).map_err(ServeError::Output)?;
     let ended = node.run(signals).await;
     let by_itself = ended.by_itself.iter().chain(&ended.failed).map(ToString::to_string);
     let cut_off = ended.cut_off.iter().map(|task| format!("the task '{task}' had to be cut off"));

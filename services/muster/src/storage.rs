@@ -119,6 +119,12 @@ pub enum StorageError {
         /// Why not.
         why: String,
     },
+    /// There is nothing where the journal should be.
+    #[error("there is no journal: {} is no directory; say where it is with --journal embedded:DIR", .0.display())]
+    NoDirectory(PathBuf),
+    /// Nobody said where the vault's key is.
+    #[error("name the file of the vault's key with --vault-key, the same for every process of the realm")]
+    NoKey,
     /// Acknowledged commits could be lost.
     #[error(
         "the journal is not safe, and an acknowledged request could be lost:\n{}\nMend it, or accept each by name: {}",
@@ -194,10 +200,7 @@ async fn on_nats(servers: Vec<String>, realm: &RealmId, nats: &NatsOptions) -> R
     }
     let key = match &nats.vault_key {
         Some(path) => MasterKey::load_or_create(path)?,
-        None => {
-            let why = "name the file of its key with --vault-key, the same for every process of the realm".to_owned();
-            return Err(StorageError::Beside { what: "the vault", why });
-        }
+        None => return Err(StorageError::NoKey),
     };
     let cabinet = OnJetStream::open(&journal).await;
     let cabinet = cabinet.map_err(|why| StorageError::Beside { what: "the vault", why })?;

@@ -14,7 +14,10 @@ use muster_runtime::lifecycle::Fault;
 use tonic::transport::Endpoint;
 
 use crate::{
-    cli::context::{Context, ContextError},
+    cli::{
+        context::{Context, ContextError},
+        failure::innermost,
+    },
     serve::{NatsArgs, realm_id},
     storage::{JournalSpec, NatsOptions, Storage, StorageError},
 };
@@ -23,10 +26,10 @@ use crate::{
 #[derive(Args, Clone, Debug)]
 pub struct KeptArgs {
     /// `live`, or an exercise's name
-    #[arg(long, env = "MUSTER_REALM", default_value = "practice", value_parser = realm_id)]
+    #[arg(long, env = "MUSTER_REALM", hide_env_values = true, default_value = "practice", value_parser = realm_id)]
     realm: RealmId,
     /// Where the realm is kept: embedded:DIR or nats://HOST:PORT
-    #[arg(long, env = "MUSTER_JOURNAL", default_value = "embedded:muster-data")]
+    #[arg(long, env = "MUSTER_JOURNAL", hide_env_values = true, default_value = "embedded:muster-data")]
     journal: JournalSpec,
     #[command(flatten)]
     nats: NatsArgs,
@@ -84,10 +87,9 @@ pub enum UpkeepError {
 impl KeptArgs {
     async fn open(&self, nats: &NatsOptions) -> Result<Storage, StorageError> {
         if let JournalSpec::Embedded(dir) = &self.journal
-            && !dir.exists()
+            && !dir.is_dir()
         {
-            let why = format!("there is no directory {}", dir.display());
-            return Err(StorageError::Beside { what: "the journal", why });
+            return Err(StorageError::NoDirectory(dir.clone()));
         }
         Storage::open(&self.journal, &self.realm, nats).await
     }
@@ -117,6 +119,13 @@ impl DoctorArgs {
             Err(StorageError::Embedded(OpenError::Held { dir })) if running => {
                 writeln!(out, "journal   {} is held by the Muster that runs, as it should be", dir.display())?;
             }
+            Err(StorageError::NoDirectory(dir)) if running => {
+                let dir = dir.display();
+                writeln!(
+                    out,
+                    "journal   none in {dir}: the Muster that runs keeps its own; see --journal embedded:DIR"
+                )?;
+            }
             Err(error) => {
                 unwell += 1;
                 writeln!(out, "journal   {error}")?;
@@ -144,7 +153,8 @@ async fn running() -> Result<(bool, usize), io::Error> {
     let status = match status_of(address).await {
         Ok(status) => status,
         Err(error) => {
-            writeln!(out, "running   nothing answers at {address}, where one should: {error}; start it again")?;
+            let why = innermost(error.as_ref());
+            writeln!(out, "running   nothing answers at {address}, where one should: {why}; start it again")?;
             return Ok((false, 1));
         }
     };

@@ -2,6 +2,8 @@
 #![cfg(test)]
 
 use std::{
+    io::Read,
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -86,6 +88,31 @@ fn wrong_usage_is_two() {
 }
 
 #[test]
+fn a_process_that_cannot_start_says_why_in_the_right_exit_code() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap().to_string();
+    let (gone, file) = (place(), place());
+    std::fs::write(&file, "no journal").unwrap();
+    let [gone, file] = [gone, file].map(|path| format!("embedded:{}", path.display()));
+    let serve = ["serve", "--role", "intake", "--journal", "memory"];
+    for (words, code, says) in [
+        (&["up", "--journal", "memory", "--listen", "0.0.0.0:0"][..], 2, "can be reached from other machines"),
+        (&["up", "--journal", "memory", "--listen", &taken], 4, "choose another with --listen"),
+        (&["up", "--journal", &file], 2, "cannot be used"),
+        (&serve, 2, "--accept-development-tokens"),
+        (&[&serve[..], &["--accept-development-tokens"]].concat(), 2, "is not open yet"),
+        (&["projections", "verify", "--journal", &gone], 2, "say where it is with --journal"),
+    ] {
+        let told = told(&muster(words), code);
+        assert!(told.contains(says) && told.lines().count() == 1, "{told}");
+    }
+    let doctor = muster(&["doctor", "--journal", &gone]);
+    assert_eq!(doctor.status.code(), Some(1), "{doctor:?}");
+    assert!(String::from_utf8(doctor.stdout).unwrap().contains("\njournal   there is no journal"));
+    assert_eq!(String::from_utf8(doctor.stderr).unwrap(), "1 to mend; see above\n");
+}
+
+#[test]
 fn with_no_muster_the_way_out_is_to_start_one() {
     let told_without = told(&muster(&["board", "--as", "auditor:a"]), 4);
     assert_eq!(
@@ -98,6 +125,44 @@ fn with_no_muster_the_way_out_is_to_start_one() {
     assert!(told_gone.ends_with("\nNext: start it with `muster up`, or say where it is: --address http://HOST:PORT\n"));
     let told_nonsense = told(&muster(&["board", "--as", "auditor:a", "--address", "not an address"]), 2);
     assert!(told_nonsense.contains("--address http://HOST:PORT"), "{told_nonsense}");
+}
+
+/// A server that takes calls and hangs up, and where it is.
+fn hangs_up() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for line in listener.incoming() {
+            let mut begun = [0; 512];
+            // Whatever came, and whether anything did: nothing is answered.
+            let _ = line.unwrap().read(&mut begun);
+        }
+    });
+    address
+}
+
+#[test]
+fn whether_a_command_was_done_is_open_only_once_it_was_sent() {
+    let id = "018f3c1e-0000-7000-8000-000000000001";
+    let give = |request: &str, address: &str| {
+        let words = ["request", "endorse", request, "--as", "authority:a", "--request-id", id, "--address", address];
+        told(&muster(&words), 4)
+    };
+    let told_sent = give("3f1c", &hangs_up());
+    let open = format!(
+        "\nWhether it was done is not known: with --request-id {id} it is done once, however often it is given\n"
+    );
+    assert!(told_sent.ends_with(&open), "{told_sent}");
+    let told_unsent = give("3f1c", "http://127.0.0.1:1");
+    assert!(told_unsent.contains("; nothing was sent\n") && !told_unsent.contains("not known"), "{told_unsent}");
+    // The request is looked up first: that line breaks before the command is given.
+    let told_before = give("R-1", &hangs_up());
+    assert!(!told_before.contains("not known"), "{told_before}");
+    let address = hangs_up();
+    let open =
+        ["request", "open", "--from", "tests/files/cases.json", "--case", "BE-SYN-WEBSITE", "--address", &address];
+    let told_open = told(&muster(&open), 4);
+    assert!(told_open.ends_with("\nThe command was not sent: give it again once muster answers\n"), "{told_open}");
 }
 
 #[test]
@@ -136,6 +201,12 @@ fn a_file_that_cannot_be_taken_is_told_before_anybody_is_asked() {
         "{told_unknown}"
     );
     assert!(told_unknown.ends_with("Next: mend what is named and give the file again; nothing was sent\n"));
+    let told_which = told(&muster(&["request", "open", "--from", "tests/files/cases.json"]), 2);
+    assert_eq!(
+        told_which,
+        "tests/files/cases.json has 4 cases: DE-SYN-HAVEN, EL-SYN-ISLE, BE-SYN-WEBSITE, LT-SYN-SILENT\n\
+         Next: say which: --case ID\n"
+    );
     let told_gone = told(&muster(&["registry", "import", "tests/files/gone.json"]), 2);
     assert!(told_gone.starts_with("tests/files/gone.json cannot be read: "), "{told_gone}");
     let told_wrong = told(&muster(&["registry", "import", "tests/files/wrong-roster.json"]), 2);

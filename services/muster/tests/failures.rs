@@ -6,11 +6,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use muster::cli::{
-    context::Context,
-    failure::{EXIT_CODES, Failure},
+use muster::{
+    cli::{
+        context::{Context, Signpost},
+        failure::Failure,
+    },
+    exit::{EXIT_CODES, Exit},
+    node::StartError,
+    serve::ServeError,
+    storage::StorageError,
+    upkeep::UpkeepError,
 };
-use muster_domain::kernel::{FieldViolation, Refusal, RefusalKind, Role};
+use muster_domain::kernel::{FieldViolation, RealmId, Refusal, RefusalKind, Role};
+use muster_journal::{embedded::OpenError, jetstream::ConnectError};
 use muster_runtime::{access::Action, ids, status};
 use tonic::Status;
 
@@ -26,7 +34,7 @@ fn refusal(kind: RefusalKind) -> Refusal {
 }
 
 fn code(status: Status) -> u8 {
-    Failure::from(status).exit_code()
+    Exit::from(&Failure::from(status)).code()
 }
 
 #[test]
@@ -59,13 +67,48 @@ fn every_kind_of_answer_has_its_exit_code() {
         let says = status.to_string();
         assert_eq!(code(status), expected, "{says}");
     }
-    assert_eq!(Failure::usage("wrong", "right").exit_code(), 2);
-    assert_eq!(Failure::Fault("broken".to_owned()).exit_code(), 5);
-    assert_eq!(Failure::Output(io::ErrorKind::BrokenPipe.into()).exit_code(), 0, "whoever reads has seen enough");
-    assert_eq!(Failure::Output(io::ErrorKind::StorageFull.into()).exit_code(), 5);
+    assert_eq!(Exit::from(&Failure::usage("wrong", "right")).code(), 2);
+    assert_eq!(Exit::from(&Failure::Fault("broken".to_owned())).code(), 5);
+    assert_eq!(
+        Exit::from(&Failure::Output(io::ErrorKind::BrokenPipe.into())).code(),
+        0,
+        "whoever reads has seen enough"
+    );
+    assert_eq!(Exit::from(&Failure::Output(io::ErrorKind::StorageFull.into())).code(), 5);
     for documented in 0..=5 {
         assert!(EXIT_CODES.contains(&format!("\n  {documented}  ")), "{documented}");
     }
+}
+
+#[test]
+fn every_way_not_to_start_has_its_exit_code() {
+    let (dir, realm) = (PathBuf::from("muster-data"), RealmId::parse("practice").unwrap());
+    let held = OpenError::Held { dir: dir.clone() };
+    let foreign = OpenError::Foreign { dir: dir.clone(), realm: realm.clone(), what: "photographs".to_owned() };
+    let corrupt = OpenError::Corrupt { dir: dir.clone(), last_good: 7, what: "record 8 is gone".to_owned() };
+    let system = |kind: io::ErrorKind| StorageError::Embedded(OpenError::Io { dir: dir.clone(), source: kind.into() });
+    for (error, exit) in [
+        (held.into(), Exit::Unavailable),
+        (foreign.into(), Exit::Usage),
+        (corrupt.into(), Exit::Fault),
+        (system(io::ErrorKind::PermissionDenied), Exit::Usage),
+        (system(io::ErrorKind::StorageFull), Exit::Unavailable),
+        (ConnectError::Invalid("no address".to_owned()).into(), Exit::Usage),
+        (ConnectError::Unavailable("nobody answers".to_owned()).into(), Exit::Unavailable),
+        (ConnectError::Differs { stream: "MUSTER".to_owned(), differences: Vec::new() }.into(), Exit::Refused),
+        (StorageError::Unsafe(Vec::new()), Exit::Refused),
+        (StorageError::NoKey, Exit::Usage),
+        (StorageError::NoDirectory(dir.clone()), Exit::Usage),
+    ] {
+        let says = error.to_string();
+        assert_eq!(Exit::from(&StartError::from(error)), exit, "{says}");
+    }
+    assert_eq!(Exit::from(&StartError::NotOpen(realm)), Exit::Usage);
+    assert_eq!(Exit::from(&StartError::Realm(refusal(RefusalKind::AlreadyExists))), Exit::Refused);
+    assert_eq!(Exit::from(&StartError::Realm(refusal(RefusalKind::Unavailable))), Exit::Unavailable);
+    assert_eq!(Exit::from(&ServeError::Ended("a task failed".to_owned())), Exit::Fault);
+    assert_eq!(Exit::from(&UpkeepError::Unwell(1)), Exit::Refused);
+    assert_eq!(Exit::from(&UpkeepError::Differ(1)), Exit::Refused);
 }
 
 #[test]
@@ -130,6 +173,20 @@ fn a_muster_that_ends_removes_its_own_context_and_no_other() {
 }
 
 #[test]
+fn a_muster_that_was_killed_leaves_no_way_behind_once_it_ran_again() {
+    let (path, realm) = (place(), RealmId::parse("practice").unwrap());
+    let [one, two] = ["127.0.0.1:7400", "127.0.0.1:7401"].map(|address| address.parse().unwrap());
+    Context::development("http://127.0.0.1:7400", "practice").write(&path).unwrap();
+    drop(Signpost::set_up_at(path.clone(), one, &realm).unwrap());
+    assert_eq!(Context::read(&path).unwrap(), None);
+    let first = Signpost::set_up_at(path.clone(), one, &realm).unwrap();
+    drop(Signpost::set_up_at(path.clone(), two, &realm).unwrap());
+    assert_eq!(Context::read(&path).unwrap().unwrap().address, "http://127.0.0.1:7400", "another one still runs");
+    drop(first);
+    assert_eq!(Context::read(&path).unwrap(), None);
+}
+
+#[test]
 fn a_context_that_says_something_else_is_refused_by_its_place() {
     let path = place();
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -137,6 +194,6 @@ fn a_context_that_says_something_else_is_refused_by_its_place() {
         std::fs::write(&path, text).unwrap();
         let error = Context::read(&path).unwrap_err();
         assert!(error.to_string().contains(&path.display().to_string()), "{error}");
-        assert_eq!(Failure::from(error).exit_code(), 2);
+        assert_eq!(Exit::from(&Failure::from(error)).code(), 2);
     }
 }

@@ -195,6 +195,32 @@ fn a_field_that_the_schema_does_not_have_is_refused_by_its_path() {
 }
 
 #[test]
+fn what_tells_of_a_patient_is_refused_by_its_place_though_nobody_reads_it() {
+    let mut cases: serde_json::Value = serde_json::from_str(&text("cases.json")).unwrap();
+    let case = &mut cases[1];
+    case["title"] = "Patient name: Erika Muster".into();
+    case["entity"]["name"] = "Clinic, DOB 12/03/1961".into();
+    case["timeline"][0]["event"] = "all dark\nMRN: 00471123".into();
+    case["request"]["update"] = serde_json::json!({ "patients": [{ "patient_name": "Jean", "mrn": 471_123 }] });
+    let cases = Cases::read("cases.json", &cases.to_string()).unwrap();
+    let expected = [
+        ("[1].entity.name", "date of birth"),
+        ("[1].request.update.patients[0].mrn", "record number"),
+        ("[1].request.update.patients[0].patient_name", "name"),
+        ("[1].timeline[0].event", "record number"),
+        ("[1].title", "name"),
+    ];
+    let told = |(field, tells)| format!("{field} tells a patient's {tells}: send counts, not people (GDPR Art 9(1))");
+    assert_eq!(said(&cases.case(Some("EL-SYN-ISLE")).unwrap_err()), expected.map(told));
+    assert!(cases.case(Some("LT-SYN-SILENT")).is_ok(), "of the other cases nothing is sent");
+
+    let mut roster: serde_json::Value = serde_json::from_str(&text("roster.json")).unwrap();
+    roster["providers"][1]["note"] = "references on request; SSN 078-05-1120".into();
+    let expected = told(("providers[1].note", "social security number"));
+    assert_eq!(said(&Register::read("roster.json", &roster.to_string()).unwrap_err()), [expected]);
+}
+
+#[test]
 fn all_that_is_wrong_with_a_case_is_told_at_once() {
     let expected = [
         "[0].title is marked RESTREINT UE: send a pointer, not the content (Decisions (EU, Euratom) \

@@ -8,6 +8,7 @@ use muster::cli::{
     look::{Look, span},
     show::Show,
 };
+use muster::exit::Exit;
 use muster_api::{
     dispatch::v1::{GetOfferResponse, ListEngagementsResponse, ListOffersResponse},
     eligibility::v1::{CompareRequestsResponse, GetPolicyResponse, Policy, PolicyProposal},
@@ -301,8 +302,8 @@ fn an_offer_says_what_is_asked_and_who_was_considered() {
          |provider   s05, contract c1
          |request    3f1c
          |hospital   linde
-         |offered    2026-11-02 08:00
-         |answer by  2026-11-02 08:30 (in 30 min)
+         |offered    2026-11-02 08:00Z
+         |answer by  2026-11-02 08:30Z (in 30 min)
          |
          |Considered
          |  s05  fit       starts in 3 h, lacks 0 languages, health gap 95, load 50 %, draw 7
@@ -321,7 +322,7 @@ fn an_offer_says_what_is_asked_and_who_was_considered() {
     same(
         &ListOffersResponse { offers: vec![declined], ..ListOffersResponse::default() }.text(look()),
         "|OFFER  STATUS           PROVIDER  PRIORITY  COUNTRY  ASKS FOR                     ANSWER
-         |o-8    declined, extra  s04       P1        BE       1 remote team, 1 person-day  2026-11-02 07:30, time",
+         |o-8    declined, extra  s04       P1        BE       1 remote team, 1 person-day  2026-11-02 07:30Z, time",
     );
 }
 
@@ -357,7 +358,7 @@ fn engagements_say_what_comes_next() {
         "|OFFER  STAGE       PROVIDER  HOSPITAL          COUNTRY  DAYS     NEXT
          |o-9    mobilising  s05       Kliniek De Linde  BE       0 of 30  on task in 5 h
          |o-4    on-task     s05       Kliniek De Linde  BE       4 of 30  ends in 3 d 12 h
-         |o-2    released    s05       Kliniek De Linde  BE       0 of 30  ended 2026-11-01 20:00, not-mobilised",
+         |o-2    released    s05       Kliniek De Linde  BE       0 of 30  ended 2026-11-01 20:00Z, not-mobilised",
     );
 }
 
@@ -421,7 +422,7 @@ fn a_policy_is_told_in_words() {
          |asked at once    P1 2, P2 1, P3 1, P4 1
          |late starts      work is taken back 1 h after the contract's time
          |
-         |proposed by ada, until 2026-11-09 08:00
+         |proposed by ada, until 2026-11-09 08:00Z
          |version          3
          |grants           no: a person grants
          |refuses          no: a person refuses
@@ -440,13 +441,13 @@ fn two_requests_are_compared_in_words() {
         ahead: "R-12".to_owned(),
         differs_in: "a".to_owned(),
         because: "band 4 before band 3".to_owned(),
-        would_swap: texts(["emergency care of R-3 diverted"]),
+        would_swap: texts(["band 4 for R-3 would swap them"]),
     };
     same(
         &answer.text(look()),
         "|R-12 comes first: they differ in a
          |band 4 before band 3
-         |would swap them: emergency care of R-3 diverted",
+         |band 4 for R-3 would swap them",
     );
 }
 
@@ -471,7 +472,7 @@ fn log() -> ListEventsResponse {
 fn the_log_is_a_line_for_each_event() {
     same(
         &log().text(look()),
-        "|4.0  2026-11-02 06:00:05  hospital:linde  intake.request.withdrawn  The user no longer asks: solved.",
+        "|4.0  2026-11-02 06:00:05Z  hospital:linde  intake.request.withdrawn  The user no longer asks: solved.",
     );
 }
 
@@ -497,7 +498,7 @@ fn the_status_says_what_stands_and_what_is_in_trouble() {
     };
     same(
         &status.text(look()),
-        "|muster 0.1.0, realm practice, it is 2026-11-02 08:00:00, 60 times as fast as system time
+        "|muster 0.1.0, realm practice, it is 2026-11-02 08:00:00Z, 60 times as fast as system time
          |journal embedded, its head at 57.0
          |ROLE      SERVES  AT    BEHIND  TROUBLE
          |intake    yes     57.0  0
@@ -531,7 +532,7 @@ fn times_are_short_and_say_how_far_away_they_are() {
     ] {
         assert_eq!(look().away(at(time)), away, "{time}");
     }
-    assert_eq!(look().moment(at("2026-11-02T09:30:00Z")), "2026-11-02 09:30 (in 1 h 30 min)");
+    assert_eq!(look().moment(at("2026-11-02T09:30:00Z")), "2026-11-02 09:30Z (in 1 h 30 min)");
     assert_eq!(span(Duration::ZERO), "0 s");
 }
 
@@ -573,7 +574,7 @@ fn a_policy_is_read_as_it_is_written_and_no_other_field() {
         (r#"{"version": 2} x"#, "policy.json is not a Policy: trailing characters at line 1 column 16"),
     ] {
         let failure = json::read::<Policy>("policy.json", wrong).unwrap_err();
-        assert_eq!(failure.exit_code(), 2);
+        assert_eq!(Exit::from(&failure), Exit::Usage);
         assert_eq!(failure.told().lines().next().unwrap(), says);
     }
 }

@@ -18,15 +18,15 @@ struct Muster {
 }
 
 impl Muster {
-    fn up() -> Self {
+    fn up(realm: &str) -> Self {
         let context = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.json", ids::new()));
-        let mut command = Self::command(&context, &["up", "--journal", "memory", "--realm", "story"]);
+        let mut command = Self::command(&context, &["up", "--journal", "memory", "--realm", realm]);
         let mut process =
             command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut address = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut address).unwrap();
         let known = Context::read(&context).unwrap().unwrap();
-        assert_eq!((known.address.as_str(), known.realm.as_str()), (address.trim(), "story"));
+        assert_eq!((known.address.as_str(), known.realm.as_str()), (address.trim(), realm));
         Self { process, context }
     }
 
@@ -124,7 +124,7 @@ const OPEN: &str = "request open --from tests/files/cases.json --case DE-SYN-HAV
 
 /// A Muster whose register is filled.
 fn filled() -> Muster {
-    let muster = Muster::up();
+    let muster = Muster::up("story");
     assert_eq!(muster.done("registry import tests/files/parties.json").lines().count(), 4);
     assert_eq!(muster.done("registry import tests/files/roster.json").lines().count(), 5);
     muster
@@ -192,6 +192,46 @@ fn a_command_given_again_with_its_request_id_is_done_once() {
     assert_eq!(board["cards"].as_array().unwrap().len(), 2);
 }
 
+/// A file with one of the invented cases, changed.
+fn changed(id: &str, change: impl FnOnce(&mut Value)) -> PathBuf {
+    let text = std::fs::read_to_string("tests/files/cases.json").unwrap();
+    let mut cases: Vec<Value> = serde_json::from_str(&text).unwrap();
+    cases.retain(|case| case["case_id"] == id);
+    change(&mut cases[0]);
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.json", ids::new()));
+    std::fs::write(&path, serde_json::to_string(&cases).unwrap()).unwrap();
+    path
+}
+
+#[test]
+fn nothing_is_registered_for_a_request_that_cannot_be_opened() {
+    let muster = Muster::up("story");
+    let unheard_of = changed("BE-SYN-WEBSITE", |case| case["request"]["requested_services"][0] = "x.unheard-of".into());
+    let open = format!("request open --register --hospital linde --from {}", unheard_of.display());
+    let said = muster.refused(&open, 2);
+    let wrong = "\n  [0].request.requested_services has x.unheard-of, which is not in the catalogue (Art 14(7): types of \
+                 services as data)\nNext: mend what is named and give the file again; nothing was sent\n";
+    assert!(said.ends_with(wrong), "{said}");
+    let fit = "request open --register --hospital linde --from tests/files/cases.json --case BE-SYN-WEBSITE";
+    let said = muster.refused(&format!("{fit} --contact-phone EU-SECRET"), 2);
+    assert!(said.contains("\n--contact-phone is marked EU SECRET"), "{said}");
+    assert_eq!(muster.done("registry hospitals"), "no hospital that you may see\n");
+    assert!(muster.done(fit).starts_with("R-1 opened: "));
+    let said = muster.refused(&format!("request amend R-1 --from {}", unheard_of.display()), 2);
+    assert!(said.ends_with(wrong), "{said}");
+}
+
+#[test]
+fn an_exercise_in_the_live_realm_is_refused_by_its_place_in_the_file() {
+    let muster = Muster::up("live");
+    let open = "request open --register --hospital isle --from tests/files/cases.json --case EL-SYN-ISLE";
+    let said = muster.refused(open, 2);
+    let wrong =
+        "\n  [1].request.exercise is set, and this is the live realm: use the exercise's own (house rule D15)\n";
+    assert!(said.contains(wrong), "{said}");
+    assert_eq!(muster.done("registry hospitals"), "no hospital that you may see\n");
+}
+
 #[test]
 fn a_register_taken_in_again_changes_nothing() {
     let muster = filled();
@@ -207,6 +247,37 @@ fn a_register_taken_in_again_changes_nothing() {
         taken["entries"].as_array().unwrap().iter().map(|entry| (entry["id"].as_str().unwrap(), &entry["onRecord"]));
     let (yes, no) = (Value::Bool(true), Value::Bool(false));
     assert_eq!(told.collect::<Vec<_>>(), [("(2)", &yes), ("DE", &yes), ("EL", &yes), ("t01", &no), ("t02", &no)]);
+}
+
+#[test]
+fn whoever_comes_too_early_is_told_what_comes_first() {
+    let muster = filled();
+    muster.done(OPEN);
+    let said = muster.refused("request submit R-1", 2);
+    assert!(said.ends_with("\nNext: endorse it first: muster request endorse R-1\n"), "{said}");
+    let said = muster.refused("why R-1", 3);
+    assert!(said.ends_with("\n  or: a request is judged once it is submitted: muster request list\n"), "{said}");
+    let offers = muster.give("offer list");
+    assert!(String::from_utf8(offers.stderr).unwrap().starts_with("Next: muster offer list --all "));
+}
+
+#[test]
+fn a_mandate_is_signed_by_whom_it_names() {
+    let muster = filled();
+    let signed = muster.json("mandate sign --hospital hafenklinik-sued --as authority:csirt-de");
+    let mandate = signed["mandate"].as_str().unwrap();
+    muster.done(&format!("mandate countersign {mandate}"));
+    assert_eq!(muster.json("mandate list")["mandates"][0]["state"], "countersigned");
+    muster.done(&format!("mandate revoke {mandate} --reason over"));
+    let said = muster.refused("mandate countersign m-9", 2);
+    assert_eq!(said, "there is no mandate 'm-9'\nNext: see muster mandate list\n");
+}
+
+#[test]
+fn a_doctor_elsewhere_finds_the_muster_that_runs_well() {
+    let doctor = Muster::up("story").give("doctor --journal embedded:gone");
+    let told = String::from_utf8(doctor.stdout).unwrap();
+    assert!(doctor.status.success() && told.contains("\njournal   none in gone: the Muster that runs "), "{told}");
 }
 
 #[test]

@@ -55,8 +55,8 @@ impl Claim {
         } else {
             let acknowledged =
                 found.strip_prefix(&claim.text_before_sequence()).and_then(|rest| rest.trim_end().parse().ok());
-            claim.acknowledged =
-                acknowledged.ok_or_else(|| foreign(&format!("its file 'journal' says \"{}\"", found.trim())))?;
+            claim.acknowledged = acknowledged
+                .ok_or_else(|| foreign(&format!("its file 'journal' says '{}'", found.trim().replace('\n', ", "))))?;
         }
         Ok(claim)
     }

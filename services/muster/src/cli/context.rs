@@ -131,13 +131,17 @@ pub struct Signpost {
 impl Signpost {
     /// Points at a Muster; where that cannot be, commands need `--address`, and whoever looks is told why.
     pub fn set_up(address: SocketAddr, realm: &RealmId) -> Option<Self> {
-        let context = Context::development(format!("http://{address}"), realm.as_str());
-        let set_up = Context::place().and_then(|path| {
-            let before = Context::read(&path)?;
-            context.write(&path)?;
-            Ok(Self { path, context, before })
-        });
+        let set_up = Context::place().and_then(|path| Self::set_up_at(path, address, realm));
         set_up.inspect_err(|error| tracing::warn!(%error, "a second terminal must be told the address")).ok()
+    }
+
+    /// Points at a Muster from this file. What stands there already may be of the same Muster, which did not end by
+    /// itself.
+    pub fn set_up_at(path: PathBuf, address: SocketAddr, realm: &RealmId) -> Result<Self, ContextError> {
+        let context = Context::development(format!("http://{address}"), realm.as_str());
+        let before = Context::read(&path)?.filter(|before| *before != context);
+        context.write(&path)?;
+        Ok(Self { path, context, before })
     }
 }
 

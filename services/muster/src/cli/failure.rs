@@ -1,22 +1,12 @@
-//! How a command fails: what is wrong, every field, the rule, the way out, and an exit code that scripts can count on.
+//! How a command fails: what is wrong, every field, the rule and the way out.
 
-use std::{fmt::Write, io};
+use std::{error::Error, fmt::Write, io};
 
 use muster_runtime::status::{Explained, explain};
-use tonic::{Code, Status};
+use tonic::{ConnectError, Status};
 
 use super::context::ContextError;
-use crate::files::BadFile;
-
-/// What the exit codes mean, at the end of every help text.
-pub const EXIT_CODES: &str = "\
-Exit codes:
-  0  done
-  1  refused by a rule
-  2  wrong usage, or a file that cannot be taken
-  3  not allowed, not found, or nobody knows who calls
-  4  muster cannot be reached or cannot answer now: try again
-  5  a fault";
+use crate::{exit::Exit, files::BadFile};
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
@@ -41,8 +31,8 @@ pub enum Failure {
         /// What to do.
         way_out: String,
     },
-    /// Some entries of a file were not taken; the exit code is the first one's.
-    Entries(u8),
+    /// Some entries of a file were not taken; the process ends as the first one says.
+    Entries(Exit),
     /// What is said cannot be written.
     Output(io::Error),
     /// Something that cannot be, and is.
@@ -84,17 +74,17 @@ impl Failure {
         Self::Advised(Box::new(self), advice)
     }
 
-    /// The process's exit code: see [`EXIT_CODES`].
-    pub fn exit_code(&self) -> u8 {
+    /// What Muster, or the line to it, answered.
+    pub fn status(&self) -> Option<&Status> {
         match self {
-            Self::Usage { .. } | Self::File(_) => 2,
-            Self::Answer(status) => code_of(status),
-            Self::Advised(failure, _) => failure.exit_code(),
-            Self::Unreachable { .. } => 4,
-            Self::Entries(code) => *code,
-            // Whoever reads has seen enough: `muster log | head` is no failure.
-            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-            Self::Output(_) | Self::Fault(_) => 5,
+            Self::Answer(status) => Some(status),
+            Self::Advised(failure, _) => failure.status(),
+            Self::Usage { .. }
+            | Self::File(_)
+            | Self::Unreachable { .. }
+            | Self::Entries(_)
+            | Self::Output(_)
+            | Self::Fault(_) => None,
         }
     }
 
@@ -113,18 +103,23 @@ impl Failure {
     }
 }
 
-/// The exit code of an answer.
-fn code_of(status: &Status) -> u8 {
-    match status.code() {
-        Code::Ok => 0,
-        // A message that cannot be read is wrong usage; one that breaks a rule was understood.
-        Code::InvalidArgument if explain(status).reason == "UNREADABLE_FIELDS" => 2,
-        Code::InvalidArgument | Code::FailedPrecondition | Code::AlreadyExists | Code::OutOfRange => 1,
-        Code::ResourceExhausted if explain(status).reason == "TOO_LARGE" => 1,
-        Code::NotFound | Code::PermissionDenied | Code::Unauthenticated => 3,
-        Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded | Code::Aborted | Code::Cancelled => 4,
-        Code::Internal | Code::DataLoss | Code::Unknown | Code::Unimplemented => 5,
+/// Whether there was no line for the call to leave by.
+pub fn never_left(status: &Status) -> bool {
+    std::iter::successors(status.source(), |&error| error.source()).any(|error| error.is::<ConnectError>())
+}
+
+/// Whether the answer leaves open if what was asked was done.
+pub fn is_done_unknown(status: &Status) -> bool {
+    ["TRANSPORT", "OUTCOME_UNKNOWN"].contains(&explain(status).reason.as_str()) && !never_left(status)
+}
+
+/// What lies at the bottom of an error: the operating system's own words.
+pub fn innermost(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
     }
+    error.to_string()
 }
 
 /// What is wrong, every field, the rule, the way out.

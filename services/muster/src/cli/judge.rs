@@ -13,6 +13,7 @@ use muster_api::{
 };
 use muster_domain::kernel::{Actor, Role};
 use muster_edge::wire::fields::duration;
+use tonic::{Code, Status};
 
 use super::{
     failure::Failure,
@@ -40,17 +41,27 @@ impl Why {
         let mut client = session.eligibility(&caller).await?;
         let Some(other) = self.vs else {
             let ask = GetAssessmentRequest { read_at: session.read_at(), request };
-            return session.show(&client.get_assessment(ask).await?.into_inner());
+            return session.show(&client.get_assessment(ask).await.map_err(not_judged)?.into_inner());
         };
         let other = session.request(&other, &caller).await?;
         let ask = CompareRequestsRequest { read_at: session.read_at(), first: request, second: other };
-        let mut answer = client.compare_requests(ask).await?.into_inner();
+        let mut answer = client.compare_requests(ask).await.map_err(not_judged)?.into_inner();
         if session.is_text() {
             let numbers = session.numbers(&caller).await?;
             answer.ahead = numbers.get(&answer.ahead).cloned().unwrap_or(answer.ahead);
+            for swap in &mut answer.would_swap {
+                *swap = numbers.iter().fold(swap.clone(), |swap, (id, number)| swap.replace(id, number));
+            }
         }
         session.show(&answer)
     }
+}
+
+/// A request that is there may not be judged yet.
+fn not_judged(status: Status) -> Failure {
+    let missing = status.code() == Code::NotFound;
+    let failure = Failure::from(status);
+    if missing { failure.or_instead("a request is judged once it is submitted: muster request list") } else { failure }
 }
 
 /// Assessments, the most urgent first.
@@ -430,6 +441,7 @@ fn read_policy(path: &std::path::Path) -> Result<Policy, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exit::Exit;
 
     fn needs() -> Needs {
         Needs {
@@ -465,7 +477,7 @@ mod tests {
     fn terms_that_are_not_understood_are_wrong_usage() {
         for wrong in ["person_days", "person_days=few", "colour=red", "duration=14", "remote_teams=-1"] {
             let failure = part(&needs(), None, &[], &[wrong.to_owned()]).unwrap_err();
-            assert_eq!(failure.exit_code(), 2, "{wrong}");
+            assert_eq!(Exit::from(&failure), Exit::Usage, "{wrong}");
         }
     }
 }

@@ -57,7 +57,7 @@ impl Look {
         }
     }
 
-    /// A moment and how far away it is: `2026-02-10 07:00 (in 3 h 12 min)`.
+    /// A moment and how far away it is: `2026-02-10 07:00Z (in 3 h 12 min)`.
     pub fn moment(self, at: Timestamp) -> String {
         format!("{} ({})", short(at), self.away(at))
     }
@@ -65,11 +65,11 @@ impl Look {
 
 const A_SECOND: Duration = Duration::from_secs(1);
 
-/// A moment to the minute, in UTC.
+/// A moment to the minute, in UTC, which the `Z` says.
 pub fn short(at: Timestamp) -> String {
     let text = at.to_string();
     match text.split_at_checked(16) {
-        Some((minute, _)) => minute.replace('T', " "),
+        Some((minute, _)) => minute.replace('T', " ") + "Z",
         None => text,
     }
 }

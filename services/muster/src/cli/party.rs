@@ -98,7 +98,7 @@ impl Session {
         let turn = turn.on(&request);
         let (principal, because) = match turn {
             Turn::Hospital | Turn::Asker => (request.hospital.clone(), "whose request it is".to_owned()),
-            Turn::Spoc => self.spoc_of(&request, &auditor).await?,
+            Turn::Spoc => self.spoc_of(name, &request, &auditor).await?,
             Turn::Authority => self.authority_of(&request, &auditor).await?,
         };
         Ok((id, self.stands_in(turn.role(), &principal, &because)?))
@@ -116,13 +116,14 @@ impl Session {
     }
 
     /// Who looks up whose turn it is.
-    fn auditor(&self, role: Role) -> Result<Actor, Failure> {
+    pub fn auditor(&self, role: Role) -> Result<Actor, Failure> {
         self.on_duty(Role::Auditor).ok_or_else(|| {
             Failure::usage(format!("nobody is known who acts as {role}"), format!("say who acts: --as {role}:ID"))
         })
     }
 
-    fn stands_in(&self, role: Role, principal: &str, because: &str) -> Result<Actor, Failure> {
+    /// The party itself, acting in its role; the user is told.
+    pub fn stands_in(&self, role: Role, principal: &str, because: &str) -> Result<Actor, Failure> {
         let principal = PrincipalId::parse(principal).map_err(|_| {
             Failure::usage(format!("nobody is known who acts as {role}"), format!("say who acts: --as {role}:ID"))
         })?;
@@ -154,11 +155,16 @@ impl Session {
     }
 
     /// The single point of contact of the authority that endorsed the request.
-    async fn spoc_of(&self, request: &Request, auditor: &Actor) -> Result<(String, String), Failure> {
+    async fn spoc_of(
+        &self,
+        name: &RequestName,
+        request: &Request,
+        auditor: &Actor,
+    ) -> Result<(String, String), Failure> {
         if request.authority.is_empty() {
             return Err(Failure::usage(
                 "no authority has endorsed the request, so nobody is known who would submit it",
-                format!("endorse it first: muster request endorse {}", request.request),
+                format!("endorse it first: muster request endorse {}", name.as_str()),
             ));
         }
         let all = self.authorities("", auditor).await?;

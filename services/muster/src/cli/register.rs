@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tonic::Status;
 
 use super::{
-    failure::{Failure, told},
+    failure::{Failure, is_done_unknown, told},
     page_size,
     request::read_file,
     reserve::providers,
@@ -27,9 +27,12 @@ use super::{
     show::{moment, position},
     values::Until,
 };
-use crate::files::{
-    Register,
-    roster::{Roster, in_force},
+use crate::{
+    exit::Exit,
+    files::{
+        Register,
+        roster::{Roster, in_force},
+    },
 };
 
 /// How long a contract lasts when nobody says.
@@ -433,8 +436,12 @@ impl Outcome {
             }
             Some(first) => {
                 // The count is talk; the list above has everything.
-                let _ = writeln!(std::io::stderr(), "{number} not taken; the others are on record");
-                Err(Failure::Entries(Failure::from(first).exit_code()))
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "{number} not taken; the others are on record\n\
+                     Next: mend what is named and give the whole file again: what is on record stays as it is"
+                );
+                Err(Failure::Entries(Exit::from(&first)))
             }
         }
     }
@@ -450,7 +457,8 @@ impl Entry {
             },
             Err(status) => {
                 let says = told(&explain(status)).replace('\n', "\n  ");
-                format!("{what} {id}: not taken: {says}\n")
+                let whether = if is_done_unknown(status) { "not known whether it is on record" } else { "not taken" };
+                format!("{what} {id}: {whether}: {says}\n")
             }
         }
     }

@@ -10,13 +10,18 @@ use muster_api::{
         SummaryReport, WithdrawRequestRequest,
     },
     monitor::v1::GetRequestPageRequest,
-    registry::v1::{GetRealmRequest, Hospital, RegisterHospitalRequest},
+    registry::v1::{CatalogueEntry, GetRealmRequest, Hospital, ListServicesRequest, RegisterHospitalRequest},
     r#type::v1::{Contact, Facts, Position},
 };
 use muster_domain::{
-    intake::facts::check,
-    kernel::{Actor, FieldViolation, HospitalId, PrincipalId, Role, Timestamp},
-    registry::{events::Hospital as Record, realm::LIVE},
+    codes::ServiceId,
+    intake::{contact, events as domain, facts::check},
+    kernel::{Actor, Aggregate, Corrupt, HospitalId, PrincipalId, Role, Timestamp},
+    registry::{
+        catalogue::Catalogue,
+        events::{CatalogueEvent, Hospital as Record, ServiceEntry},
+        realm::LIVE,
+    },
 };
 use muster_edge::wire;
 use muster_runtime::status::explain;
@@ -195,7 +200,11 @@ pub(super) async fn show(session: &Session, request: &RequestName) -> Result<(),
     if let Some(page) = answer.page.as_mut().filter(|page| session.is_text() && !page.linked.is_empty()) {
         let numbers = session.numbers(&caller).await?;
         for linked in &mut page.linked {
-            *linked = numbers.get(linked).unwrap_or(linked).clone();
+            let number = numbers.get(linked).unwrap_or(linked).clone();
+            for line in &mut page.story {
+                line.text = line.text.replace(linked.as_str(), &number);
+            }
+            *linked = number;
         }
     }
     session.show(&answer)
@@ -205,7 +214,13 @@ impl FromFile {
     fn case(&self, session: &Session) -> Result<Case, Failure> {
         let file = self.from.display().to_string();
         let text = read_file(&self.from)?;
-        let case = Cases::read(&file, &text)?.case(self.case.as_deref())?;
+        let cases = Cases::read(&file, &text)?;
+        let ids = cases.ids();
+        if self.case.is_none() && ids.len() > 1 {
+            let says = format!("{file} has {} cases: {}", ids.len(), ids.join(", "));
+            return Err(Failure::usage(says, "say which: --case ID"));
+        }
+        let case = cases.case(self.case.as_deref())?;
         if !case.unused.is_empty() {
             session.say(&format!(
                 "not used, because nobody could know it then or it bears on nothing: {}",
@@ -225,11 +240,49 @@ impl FromFile {
         }
     }
 
-    /// The same rules that hold in the realm, told by the case, before anything is sent.
-    fn stands(&self, case: &Case, now: Timestamp, live: bool) -> Result<(), Failure> {
-        let wrong: Vec<FieldViolation> = check(&case.facts_at(now), now, live).into_fields();
-        let file = self.from.display().to_string();
-        if wrong.is_empty() { Ok(()) } else { Err(BadFile { file, wrong }.into()) }
+    /// The same rules that hold in the realm, told by their place in the file and by flag, before anything is
+    /// registered or sent.
+    fn stands(&self, case: &Case, facts: &domain::Facts, realm: &Realm) -> Result<(), Failure> {
+        let mut wrong = check(facts, realm.now, realm.live);
+        realm.catalogue.require("facts.needs.services", &facts.needs.services, &mut wrong);
+        let wrong = case.placed(wrong);
+        if !wrong.is_empty() {
+            return Err(BadFile { file: self.from.display().to_string(), wrong }.into());
+        }
+        let Contact { name, email, phone, narrative } = &self.contact(case);
+        let wrong = contact::check("contact", &contact::Contact { name, email, phone, narrative });
+        wrong.or_refuse(|wrong| {
+            let says = wrong.to_string().replace("contact.", "--contact-");
+            Failure::usage(says, "mend what is named and give the command again; nothing was sent")
+        })
+    }
+}
+
+/// What a case is judged by.
+struct Realm {
+    now: Timestamp,
+    live: bool,
+    catalogue: Catalogue,
+}
+
+impl Realm {
+    async fn of(session: &Session, caller: &Actor) -> Result<Self, Failure> {
+        let mut client = session.registry(caller).await?;
+        let realm = client.get_realm(GetRealmRequest { read_at: None }).await?.into_inner();
+        let services = client.list_services(ListServicesRequest { read_at: None }).await?.into_inner().services;
+        let mut catalogue = Catalogue::default();
+        let added = services.into_iter().filter_map(|CatalogueEntry { service, name, source }| {
+            let id = ServiceId::parse(&service).ok()?;
+            Some(ServiceEntry { id, name, source })
+        });
+        let added = added.filter(|entry| !catalogue.has(&entry.id)).collect();
+        Catalogue::evolve(&mut catalogue, &CatalogueEvent::Extended(added))
+            .map_err(|Corrupt(why)| Failure::Fault(format!("the catalogue of services: {why}")))?;
+        Ok(Self {
+            now: realm.now.as_ref().map(moment).unwrap_or_default(),
+            live: realm.realm.is_some_and(|realm| realm.realm == LIVE),
+            catalogue,
+        })
     }
 }
 
@@ -250,16 +303,16 @@ impl Open {
         };
         let record = self.register.then(|| self.record(&case, &hospital)).transpose()?;
         let request_id = session.request_id()?;
-        let realm = session.registry(&opener).await?.get_realm(GetRealmRequest { read_at: None }).await?.into_inner();
-        let now = realm.now.as_ref().map(moment).unwrap_or_default();
-        self.from.stands(&case, now, realm.realm.is_some_and(|realm| realm.realm == LIVE))?;
+        let realm = Realm::of(session, &opener).await?;
+        let facts = case.facts_at(realm.now);
+        self.from.stands(&case, &facts, &realm)?;
         if let Some(record) = record {
             register(session, &record).await?;
         }
         let ask = OpenRequestRequest {
             request_id,
             hospital: hospital.to_string(),
-            facts: Some(wire::facts(&case.facts_at(now))),
+            facts: Some(wire::facts(&facts)),
             contact: Some(self.from.contact(&case)),
         };
         let answer = match session.intake(&opener).await?.open_request(ask.clone()).await {
@@ -373,15 +426,17 @@ impl Amend {
         let ask = GetRequestRequest { read_at: None, request: request.clone() };
         let known = session.intake(&caller).await?.get_request(ask).await?.into_inner().request.unwrap_or_default();
         let known = known.facts.unwrap_or_default();
-        let mut facts = wire::facts(&case.facts_at(session.now(&caller).await?));
-        if known.incident == facts.incident {
+        let realm = Realm::of(session, &caller).await?;
+        let mut facts = case.facts_at(realm.now);
+        if let Some(detected_at) = known.detected_at.filter(|_| known.incident == facts.incident) {
             // The incident has its place in the realm's time already.
-            facts.detected_at = known.detected_at;
+            facts.detected_at = moment(&detected_at);
         }
+        self.from.stands(&case, &facts, &realm)?;
         let ask = AmendRequestRequest {
             request_id: session.request_id()?,
             request: request.clone(),
-            facts: Some(facts),
+            facts: Some(wire::facts(&facts)),
             contact: Some(self.from.contact(&case)),
         };
         let answer = session.intake(&caller).await?.amend_request(ask).await?.into_inner();

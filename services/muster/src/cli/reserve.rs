@@ -230,30 +230,51 @@ impl MandateWord {
                 let answer = session.registry(&caller).await?.sign_mandate(ask).await?.into_inner();
                 let mandate = &answer.mandate;
                 session.done(&answer, answer.position, mandate, &format!("mandate {mandate} signed"))?;
-                session.next(&format!("muster mandate countersign {mandate} --as spoc:ID"));
+                session.next(&format!("its single point of contact signs too: muster mandate countersign {mandate}"));
                 Ok(())
             }
             Self::Countersign(Mandate { mandate }) => {
-                let caller = session.caller(Role::Spoc)?;
+                let caller = signatory(session, &mandate, Role::Spoc).await?;
                 let ask = CountersignMandateRequest { request_id: session.request_id()?, mandate: mandate.clone() };
                 let answer = session.registry(&caller).await?.countersign_mandate(ask).await?.into_inner();
                 session.done(&answer, answer.position, &mandate, &format!("mandate {mandate} acts in its period"))
             }
             Self::Revoke { mandate: Mandate { mandate }, reason } => {
-                let caller = session.caller(Role::Authority)?;
+                let caller = signatory(session, &mandate, Role::Authority).await?;
                 session.confirm(&format!("End mandate {mandate}?"))?;
                 let ask = RevokeMandateRequest { request_id: session.request_id()?, mandate: mandate.clone(), reason };
                 let answer = session.registry(&caller).await?.revoke_mandate(ask).await?.into_inner();
                 session.done(&answer, answer.position, &mandate, &format!("mandate {mandate} revoked"))
             }
-            Self::List { hospital, limit } => list(session, &hospital, limit).await,
+            Self::List { hospital, limit } => {
+                let caller = session.reader()?;
+                session.show(&mandates(session, &caller, &hospital, limit).await?)
+            }
         }
     }
 }
 
-async fn list(session: &Session, hospital: &str, limit: usize) -> Result<(), Failure> {
-    let caller = session.reader()?;
-    let mut client = session.registry(&caller).await?;
+/// Who signs for this role: whoever was named, else whom the mandate names.
+async fn signatory(session: &Session, mandate: &str, role: Role) -> Result<Actor, Failure> {
+    if let Some(actor) = session.named() {
+        return Ok(actor);
+    }
+    let auditor = session.auditor(role)?;
+    let all = mandates(session, &auditor, "", usize::MAX).await?.mandates;
+    let Some(found) = all.into_iter().find(|each| each.mandate == mandate) else {
+        return Err(Failure::usage(format!("there is no mandate '{mandate}'"), "see muster mandate list"));
+    };
+    let principal = if role == Role::Spoc { found.spoc } else { found.authority };
+    session.stands_in(role, &principal, "whom the mandate names")
+}
+
+async fn mandates(
+    session: &Session,
+    caller: &Actor,
+    hospital: &str,
+    limit: usize,
+) -> Result<ListMandatesResponse, Failure> {
+    let mut client = session.registry(caller).await?;
     let mut all = ListMandatesResponse::default();
     while let Some(size) = page_size(limit, all.mandates.len()) {
         let ask = ListMandatesRequest {
@@ -269,5 +290,5 @@ async fn list(session: &Session, hospital: &str, limit: usize) -> Result<(), Fai
             break;
         }
     }
-    session.show(&all)
+    Ok(all)
 }

@@ -3,6 +3,10 @@
 use std::{
     cell::OnceCell,
     io::{self, IsTerminal, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -18,7 +22,7 @@ use muster_domain::kernel::{Actor, Role, Timestamp};
 use muster_runtime::ids;
 use prost::{Message, Name};
 use tonic::{
-    Request, Status,
+    GrpcMethod, Request, Status,
     metadata::{Ascii, MetadataValue},
     service::{Interceptor, interceptor::InterceptedService},
     transport::{Channel, Endpoint},
@@ -28,12 +32,13 @@ use uuid::Uuid;
 use super::{
     Format, Globals,
     context::Context,
-    failure::Failure,
+    failure::{Failure, innermost, is_done_unknown, never_left},
     json::Json,
     look::Look,
     show::{Show, moment},
     values::AsOf,
 };
+use crate::exit::Exit;
 
 /// How long to wait for a connection.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
@@ -41,13 +46,23 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// How long to wait for an answer, or for a stream to begin. It is not told to Muster, which would use all of it.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(20);
 
-/// Says who calls, with every call.
+/// The verbs of calls that change nothing.
+const READS: [&str; 3] = ["Get", "List", "Watch"];
+
+/// Says who calls, with every call, and notes the first that may change something.
 #[derive(Clone, Debug)]
-pub struct Bearer(MetadataValue<Ascii>);
+pub struct Bearer {
+    token: MetadataValue<Ascii>,
+    commanded: Arc<AtomicBool>,
+}
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut call: Request<()>) -> Result<Request<()>, Status> {
-        call.metadata_mut().insert("authorization", self.0.clone());
+        call.metadata_mut().insert("authorization", self.token.clone());
+        let method = call.extensions().get::<GrpcMethod<'_>>().map(GrpcMethod::method);
+        if !method.is_some_and(|method| READS.iter().any(|verb| method.starts_with(verb))) {
+            self.commanded.store(true, Ordering::Relaxed);
+        }
         Ok(call)
     }
 }
@@ -61,6 +76,8 @@ pub struct Session {
     context: Option<Context>,
     channel: tokio::sync::OnceCell<Channel>,
     request_id: OnceCell<Uuid>,
+    /// Whether a call that may change something was handed to the line.
+    commanded: Arc<AtomicBool>,
 }
 
 impl Session {
@@ -70,21 +87,23 @@ impl Session {
             Ok(path) => Context::read(&path)?,
             Err(_) => None,
         };
-        Ok(Self { globals, context, channel: tokio::sync::OnceCell::new(), request_id: OnceCell::new() })
+        let commanded = Arc::default();
+        Ok(Self { globals, context, channel: tokio::sync::OnceCell::new(), request_id: OnceCell::new(), commanded })
     }
 
     /// The same command's way, looking at another moment.
     pub fn looking_back(&self, as_of: AsOf) -> Self {
         let globals = Globals { as_of: Some(as_of), ..self.globals.clone() };
         let channel = tokio::sync::OnceCell::new_with(self.channel.get().cloned());
-        Self { globals, context: self.context.clone(), channel, request_id: OnceCell::new() }
+        let commanded = self.commanded.clone();
+        Self { globals, context: self.context.clone(), channel, request_id: OnceCell::new(), commanded }
     }
 
     async fn channel(&self) -> Result<Channel, Failure> {
         let connect = async {
             let address = self.address()?;
             let unreachable = |error: &dyn std::error::Error| Failure::Unreachable {
-                says: format!("no muster answers at {address}: {}", innermost(error)),
+                says: format!("no muster answers at {address}: {}; nothing was sent", innermost(error)),
                 way_out: "start it with `muster up`, or say where it is: --address http://HOST:PORT".to_owned(),
             };
             let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|_| {
@@ -111,7 +130,8 @@ impl Session {
     async fn line(&self, caller: &Actor) -> Result<Line, Failure> {
         let token = format!("Bearer dev:{}:{}", caller.role, caller.principal);
         let token = token.parse().map_err(|_| Failure::Fault("a token that is not ASCII".to_owned()))?;
-        Ok(InterceptedService::new(self.channel().await?, Bearer(token)))
+        let bearer = Bearer { token, commanded: self.commanded.clone() };
+        Ok(InterceptedService::new(self.channel().await?, bearer))
     }
 
     /// The registry, asked by `caller`.
@@ -185,9 +205,19 @@ impl Session {
         Ok(id.to_string())
     }
 
-    /// The request id, if a command was given with one.
-    pub fn sent_request_id(&self) -> Option<Uuid> {
-        self.request_id.get().copied()
+    /// What became of the command that failed, if it is one and Muster could not answer now.
+    pub fn fate(&self, failure: &Failure) -> Option<String> {
+        let id = self.request_id.get()?;
+        let status = failure.status().filter(|_| Exit::from(failure) == Exit::Unavailable)?;
+        Some(if !self.commanded.load(Ordering::Relaxed) || never_left(status) {
+            "The command was not sent: give it again once muster answers".to_owned()
+        } else if is_done_unknown(status) {
+            format!(
+                "Whether it was done is not known: with --request-id {id} it is done once, however often it is given"
+            )
+        } else {
+            format!("Nothing was done; with --request-id {id} it is the same command")
+        })
     }
 
     /// What the realm's clock shows.
@@ -309,13 +339,4 @@ impl Session {
             Err(Failure::usage("nothing was done", "answer y, or give the command with --yes"))
         }
     }
-}
-
-/// What lies at the bottom of an error: the operating system's own words.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }

@@ -9,7 +9,7 @@ use muster_edge::wire::fields::timestamp;
 /// Reads `ROLE:ID`.
 pub fn actor(text: &str) -> Result<Actor, String> {
     let (role, id) = text.split_once(':').ok_or("write ROLE:ID, e.g. provider:s01")?;
-    let role = Role::parse(role).map_err(|error| error.to_string().trim_end().to_owned())?;
+    let role = Role::parse(role).map_err(|error| error.to_string())?;
     if role == Role::System {
         return Err("nobody calls as muster itself".to_owned());
     }

@@ -14,7 +14,7 @@ use muster_api::{
 };
 use muster_domain::kernel::{Actor, Timestamp};
 use muster_edge::wire::fields::timestamp;
-use tonic::{Code, Status, Streaming};
+use tonic::{Status, Streaming};
 
 use super::{
     failure::Failure,
@@ -26,6 +26,7 @@ use super::{
     show::{card_line, log_lines, moment, offer_line, page_text, position},
     values::{AsOf, Place, RequestName, time},
 };
+use crate::exit::Exit;
 
 /// How long to wait before a broken stream is taken up again, or a log that ended is looked at again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -340,27 +341,16 @@ async fn watch<M: prost::Message + prost::Name + Default>(
             Err(failure) => failure,
         };
         tries += 1;
-        if tries > TRIES || !may_mend(&broken) {
+        if tries > TRIES || Exit::from(&broken) != Exit::Unavailable {
             if let Some(after) = after {
                 session.say(&format!("to go on from here: muster watch {what} --after {}", position(Some(&after))));
             }
             return Err(broken);
         }
+        if tries == 1 {
+            session.say("the line to muster broke: trying to go on");
+        }
         tokio::time::sleep(PAUSE).await;
-    }
-}
-
-/// Whether a broken stream is worth another try.
-fn may_mend(failure: &Failure) -> bool {
-    match failure {
-        Failure::Answer(status) => matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Aborted),
-        Failure::Unreachable { .. } => true,
-        Failure::Usage { .. }
-        | Failure::File(_)
-        | Failure::Advised(..)
-        | Failure::Entries(_)
-        | Failure::Output(_)
-        | Failure::Fault(_) => false,
     }
 }
 

@@ -145,6 +145,8 @@ impl Offers {
         session.show_now(&all, &caller).await?;
         if let Some(first) = all.offers.iter().find(|offer| ["pending", "seen"].contains(&offer.status.as_str())) {
             session.next(&format!("muster offer show {0}, then muster offer accept {0}", first.offer));
+        } else if all.offers.is_empty() && !self.all {
+            session.next("muster offer list --all shows those that were answered or have ended, too");
         }
         Ok(())
     }

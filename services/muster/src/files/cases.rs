@@ -10,6 +10,7 @@ use std::{
 };
 
 use muster_domain::{
+    check::Violations,
     codes::{Country, IncidentType, Language, Nuts, ServiceId, Tlp},
     intake::{
         contact::{self, Contact},
@@ -151,6 +152,7 @@ pub struct Case {
     pub narrative: String,
     /// What stands in the case and is not read.
     pub unused: Vec<String>,
+    origins: Origins,
 }
 
 impl Cases {
@@ -212,6 +214,13 @@ impl Case {
         Facts { detected_at: Timestamp::from_millis(moved), ..self.facts.clone() }
     }
 
+    /// What is wrong with the case's facts, each told by its place in the file.
+    pub fn placed(&self, wrong: Violations) -> Vec<FieldViolation> {
+        let placed =
+            |wrong: FieldViolation| FieldViolation { field: self.origins.of(&wrong.field).to_owned(), ..wrong };
+        wrong.into_fields().into_iter().map(placed).collect()
+    }
+
     /// The hospital's id by its name, if letters of it are left: `CHU de Rouen` is `chu-de-rouen`.
     pub fn hospital_id(&self) -> Option<HospitalId> {
         HospitalId::parse(&slug(&self.facts.entity.name)).ok()
@@ -226,7 +235,7 @@ impl Case {
 }
 
 /// Where each fact came from, so that what is wrong with it is told by its place in the file.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Origins(BTreeMap<String, String>);
 
 impl Origins {
@@ -252,7 +261,7 @@ impl Origins {
 fn read_case(at: &At<'_>) -> (Case, Vec<FieldViolation>) {
     let (mut reading, mut origins) = (Reading::default(), Origins::default());
     if let Some(node) = at.node() {
-        reading.unclassified(node, at.path());
+        reading.harmless(node, at.path());
     }
     let request = at.field("request");
     reading.object(&request);
@@ -268,7 +277,7 @@ fn read_case(at: &At<'_>) -> (Case, Vec<FieldViolation>) {
             reading.wrong(path, rule, says);
         }
     }
-    (Case { facts, submitted_at, narrative, unused: Vec::new() }, reading.into_wrong())
+    (Case { facts, submitted_at, narrative, unused: Vec::new(), origins }, reading.into_wrong())
 }
 
 /// Only four kinds of user may ask; a hospital asks through one of them.
@@ -303,6 +312,7 @@ fn read_facts(at: &At<'_>, reading: &mut Reading, origins: &mut Origins) -> Fact
         ("facts.entity", at.field("entity")),
         ("facts.entity.name", at.field("entity").field("name")),
         ("facts.entity.kind", at.field("entity").field("kind")),
+        ("facts.exercise", request.field("exercise")),
     ] {
         origins.note(fact, &at);
     }

@@ -114,7 +114,7 @@ impl Reading {
     /// A code or id that must be there.
     pub fn parsed<T, E: Display>(&mut self, at: &At<'_>, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
         let text = self.text(at)?;
-        let wrong = |error: E| self.wrong(&at.path, SCHEMA, format_args!("is wrong: {}", error.to_string().trim_end()));
+        let wrong = |error: E| self.wrong(&at.path, SCHEMA, format_args!("is wrong: {error}"));
         parse(&text).map_err(wrong).ok()
     }
 
@@ -194,25 +194,37 @@ impl Reading {
         }
     }
 
-    /// Texts of any kind, also those that nobody reads: what is marked as classified must not come near Muster.
-    pub fn unclassified(&mut self, node: &Node, path: &str) {
+    /// Texts of any kind, also those that nobody reads: neither what is marked as classified nor what tells of a patient
+    /// may come near Muster.
+    pub fn harmless(&mut self, node: &Node, path: &str) {
+        self.harmless_field("", node, path);
+    }
+
+    /// A field's name may be the label that says what its value tells: `"mrn": 471123`.
+    fn harmless_field(&mut self, name: &str, node: &Node, path: &str) {
+        let mut found = Violations::none();
         match node {
             Node::Text(text) => {
-                let mut marked = Violations::none();
-                marked.unclassified(path, text);
-                self.0.extend(marked.into_fields());
+                found.unclassified(path, text);
+                found.no_patient(path, &labelled(name, text));
             }
+            Node::Number(number) => found.no_patient(path, &labelled(name, number)),
             Node::List(entries) => {
                 for (i, entry) in entries.iter().enumerate() {
-                    self.unclassified(entry, &format!("{path}[{i}]"));
+                    self.harmless_field(name, entry, &format!("{path}[{i}]"));
                 }
             }
             Node::Object(fields) => {
                 for (name, value) in fields {
-                    self.unclassified(value, &below(path, name));
+                    self.harmless_field(name, value, &below(path, name));
                 }
             }
-            Node::Null | Node::Flag(_) | Node::Number(_) => {}
+            Node::Null | Node::Flag(_) => {}
         }
+        self.0.extend(found.into_fields());
     }
+}
+
+fn labelled(name: &str, value: impl Display) -> String {
+    if name.is_empty() { value.to_string() } else { format!("{name}: {value}") }
 }

@@ -52,7 +52,7 @@ impl Show for ListAssessmentsResponse {
 
 impl Show for CompareRequestsResponse {
     fn text(&self, _: Look) -> String {
-        let swaps: String = self.would_swap.iter().map(|swap| format!("would swap them: {swap}\n")).collect();
+        let swaps: String = self.would_swap.iter().map(|swap| format!("{swap}\n")).collect();
         format!("{} comes first: they differ in {}\n{}\n{swaps}", self.ahead, self.differs_in, self.because)
     }
 

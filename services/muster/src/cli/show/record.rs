@@ -35,10 +35,10 @@ pub fn log_lines(look: Look, entries: &[LogEntry]) -> String {
     table.to_string()
 }
 
-/// A moment to the second, in UTC.
+/// A moment to the second, in UTC, which the `Z` says.
 fn seconds(at: Timestamp) -> String {
     let text = at.to_string();
-    text.split_at_checked(19).map_or_else(|| text.clone(), |(seconds, _)| seconds.replace('T', " "))
+    text.split_at_checked(19).map_or_else(|| text.clone(), |(seconds, _)| seconds.replace('T', " ") + "Z")
 }
 
 impl Show for GetStatisticsResponse {
