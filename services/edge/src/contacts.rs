@@ -13,8 +13,8 @@ use tonic::Status;
 use crate::{Caller, Edge, edge::refused};
 
 impl Edge {
-    /// Keeps a contact, instead of the one before. It comes before the append that names `subject`: a contact that no event
-    /// names is swept, an event that names none would send people calling nobody.
+    /// Keeps a contact, instead of the one before. A new one comes before the append that names `subject`: an event that names
+    /// none would send people calling nobody.
     pub async fn keep_contact(&self, subject: &SubjectRef, contact: &Contact) -> Result<(), Status> {
         self.vault.put(subject, &contact.encode_to_vec()).await.map_err(|error| refused(no_vault(&error)))
     }

@@ -176,7 +176,7 @@ impl EligibilityService for Service {
         let (request, outcome) = fields.done(request.zip(outcome))?;
         let subject = self.subject(&caller, Action::Decide, &request).await?;
         let council_act = self.council_act(&caller, &request).await?;
-        let (cuts, reason) = (read_cuts("cuts", message.cuts), message.reason);
+        let (cuts, reason) = (read_cuts(message.cuts), message.reason);
         let command = Command::Decide { outcome, terms, cuts, reason, council_act };
         let done = self.judge(&subject, command, meta).await.map_err(refused)?;
         Ok(Response::new(DecideResponse { position: Some(done.position.into()) }))

@@ -52,3 +52,11 @@ pub fn files(directory: &str, endings: &[&str]) -> Vec<File> {
     }
     found
 }
+
+/// What has no ending and is written by hand all the same: scripts, and what runs them.
+pub fn scripts() -> Vec<File> {
+    let mut scripts = files("scripts", &[""]);
+    let path = ".ci/run".to_owned();
+    scripts.extend(fs::read_to_string(top().join(&path)).map(|text| File { path, text }));
+    scripts
+}

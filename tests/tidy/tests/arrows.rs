@@ -6,7 +6,7 @@
 //! 2  contexts      edge, journal, runtime, api, domain; never one another
 //!    edge          journal, runtime, api, domain
 //! 1  journal       domain, api
-//!    runtime       the domain's kernel and code lists
+//!    runtime       the domain's kernel, code lists and parties
 //! 0  domain, api   nothing of ours
 //! ```
 #![cfg(test)]

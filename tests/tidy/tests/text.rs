@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use muster_tidy::{File, files, nothing, top};
+use muster_tidy::{File, files, nothing, scripts, top};
 
 const FILE_LINES_MAX: usize = 600;
 const FUNCTION_LINES_MAX: usize = 70;
@@ -56,7 +56,7 @@ fn no_path_is_of_one_machine() {
     // In a longer path or an address it is a part like any other.
     let begins = |before: &str| !before.ends_with(|c: char| c.is_ascii_alphanumeric() || "._}*".contains(c));
     let mut wrong = Vec::new();
-    for File { path, text } in files("", WRITTEN) {
+    for File { path, text } in files("", WRITTEN).into_iter().chain(scripts()) {
         for (line, number) in text.lines().zip(1..) {
             for of in MACHINE_PATHS.map(|(a, b)| format!("{a}{b}")) {
                 if line.match_indices(&of).any(|(at, _)| begins(&line[..at])) {

@@ -124,6 +124,24 @@ impl Matching {
         }
     }
 
+    /// Seats a job at one of its options once these have left it and so much room was made, before anybody else moves in.
+    /// Whether it holds the job then; if not, this matching is of no use any more.
+    pub fn seat(&mut self, job: usize, place: usize, leaving: &[usize], room: Slots) -> bool {
+        for other in leaving {
+            self.leave(*other);
+        }
+        if let Some(free) = self.free.get_mut(place) {
+            *free = free.and(&room);
+        }
+        let Some(wanted) = self.jobs.get(job) else { return false };
+        let holds = self.free(place).holds(&wanted.takes) && wanted.options().any(|(gate, _)| gate / 2 == place);
+        if holds {
+            self.take(job, place);
+            self.room_was_made(place);
+        }
+        holds
+    }
+
     /// Tries again to place a job that found no place.
     pub fn retry(&mut self, job: usize) -> bool {
         self.placed.get(job).is_some_and(Option::is_some) || self.place(job)
@@ -157,7 +175,34 @@ impl Matching {
         let options = job.options().map(|(gate, cost)| (cost, gate / 2));
         let mut short: Vec<_> = options.filter(|(_, place)| self.free(*place).days < takes.days).collect();
         short.sort_unstable();
-        short.into_iter().any(|(_, place)| self.clear_and_take(index, place, takes))
+        short
+            .into_iter()
+            .any(|(_, place)| self.step_aside(index, place, takes) || self.clear_and_take(index, place, takes))
+    }
+
+    /// Whoever has room elsewhere goes there, the lowest priority first, until the place holds the job.
+    fn step_aside(&mut self, index: usize, place: usize, takes: Slots) -> bool {
+        let mut trial = self.clone();
+        let gates = [search::gate(place, false), search::gate(place, true)];
+        let mut standing: Vec<_> = gates.iter().filter_map(|gate| self.at.get(*gate)).flatten().copied().collect();
+        standing.sort_unstable_by(|a, b| b.cmp(a));
+        for job in standing {
+            let lacks = takes.without(&trial.free(place));
+            let Some(wanted) = trial.jobs.get(job) else { continue };
+            let helps = lacks.teams > 0 || (lacks.onsite > 0 && wanted.takes.onsite > 0) || lacks.days > 0;
+            let elsewhere = wanted.options().map(|(gate, cost)| (cost, gate / 2)).filter(|(_, other)| *other != place);
+            let room = elsewhere.filter(|(_, other)| trial.free(*other).holds(&wanted.takes)).min();
+            if let Some((_, other)) = room.filter(|_| helps) {
+                trial.leave(job);
+                trial.take(job, other);
+            }
+        }
+        if !trial.free(place).holds(&takes) {
+            return false;
+        }
+        trial.take(index, place);
+        *self = trial;
+        true
     }
 
     fn clear_and_take(&mut self, index: usize, place: usize, takes: Slots) -> bool {

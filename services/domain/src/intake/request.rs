@@ -113,9 +113,9 @@ pub enum Command {
     EndSupport,
     /// The user files its summary report.
     FileReport(SummaryReport),
-    /// The answer was no, or the desk finished with a withdrawal before any work began.
+    /// The answer was no, or the desk finished before any work began: by a withdrawal, or because its search was ended.
     Close {
-        /// Which of the two.
+        /// Which of these.
         reason: CloseReason,
     },
 }

@@ -55,7 +55,7 @@ pub fn cut(cut: &Cut) -> v1::Cut {
 
 /// Reads what is not to be granted. A cut is words alone, so that nothing in it is unreadable: what does not fit the request
 /// is the domain's to refuse.
-pub fn read_cuts(_at: &str, cuts: Vec<v1::Cut>) -> Vec<Cut> {
+pub fn read_cuts(cuts: Vec<v1::Cut>) -> Vec<Cut> {
     cuts.into_iter().map(|v1::Cut { what, reason }| Cut { what, reason }).collect()
 }
 
@@ -154,7 +154,7 @@ mod tests {
         let read = read_terms(&mut fields, "terms", terms(&samples::terms()));
         assert_eq!(samples::told(fields.done(read)), Ok(samples::terms()));
         let cuts = vec![Cut { what: words("person_days"), reason: words("one team less") }];
-        assert_eq!(read_cuts("cuts", cuts.iter().map(cut).collect()), cuts);
+        assert_eq!(read_cuts(cuts.iter().map(cut).collect()), cuts);
     }
 
     #[test]

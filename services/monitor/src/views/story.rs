@@ -5,7 +5,7 @@ use muster_domain::{
         desk::Desk,
         events::{Candidate, DeskEvent, Package, Standing},
     },
-    eligibility::events::{AssessmentEvent, Finding, Outcome},
+    eligibility::events::{AssessmentEvent, Finding, Outcome, Verdict},
     event::Event,
     intake::events::{RequestEvent, ReturnReason},
     kernel::{OfferId, PackageId, ProviderId, RequestId},
@@ -114,11 +114,11 @@ fn assessment(event: &AssessmentEvent) -> String {
         AssessmentEvent::Assessed { gates, key, .. } => {
             let failed: Vec<_> = gates
                 .iter()
-                .filter(|g| g.verdict.as_str() == "fail")
+                .filter(|g| g.verdict == Verdict::Fail)
                 .map(|g| format!("{} ({})", g.gate, g.article))
                 .collect();
             let unknown: Vec<_> =
-                gates.iter().filter(|g| g.verdict.as_str() == "unknown").map(|g| g.gate.to_string()).collect();
+                gates.iter().filter(|g| g.verdict == Verdict::Unknown).map(|g| g.gate.to_string()).collect();
             match (failed.as_slice(), unknown.as_slice()) {
                 ([], []) => format!("assessed: all gates pass; bands {}", bands(&key.bands)),
                 ([], unknown) => format!("assessed: an officer must find out about {}", unknown.join(", ")),

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use muster_journal::stored::{Position, hash};
+use muster_journal::stored::Position;
+use sha2::{Digest, Sha256};
 
 use super::Violation;
 use crate::log::Entry;
@@ -16,7 +17,7 @@ pub fn check(log: &[Entry]) -> Vec<Violation> {
     let mut chain = BTreeMap::new();
     let mut found = Vec::new();
     for Entry { sequence, subject, frame, bytes } in log {
-        let before = chain.insert(subject, hash(bytes)).unwrap_or_default();
+        let before = chain.insert(subject, <[u8; 32]>::from(Sha256::digest(bytes))).unwrap_or_default();
         if frame.previous != before {
             let position = Position { sequence: *sequence, index: 0 };
             found.push(Violation::new(ID, position, format!("{subject}: it does not follow the frame before it")));

@@ -25,6 +25,8 @@ struct Place<'a> {
     /// The contract in force.
     contract: Option<&'a ContractId>,
     free: Slots,
+    /// Days of it that nobody has used: no end of other work gives more.
+    days_left: u32,
     load_percent: u32,
 }
 
@@ -176,9 +178,9 @@ impl<'a> Round<'a> {
     /// Providers that may be asked for the package now: place and fit.
     fn options(&mut self, package: &PackageId) -> Vec<(usize, Fit)> {
         self.admitted(package);
-        let tried = self.tried(package);
+        let out = self.out_of_question(package);
         let admitted = self.options.get(package).into_iter().flat_map(|admitted| &admitted.fits);
-        let now = admitted.filter(|(place, _)| !tried.contains(place)).filter_map(|(place, fit)| {
+        let now = admitted.filter(|(place, _)| !out.contains(place)).filter_map(|(place, fit)| {
             let load_percent = self.places.get(*place)?.load_percent;
             Some((*place, Fit { load_percent, ..*fit }))
         });
@@ -187,19 +189,26 @@ impl<'a> Round<'a> {
 
     /// The places of providers that may be asked for the package now.
     fn places_now(&mut self, package: &PackageId) -> Arc<[usize]> {
-        let tried = self.tried(package);
+        let out = self.out_of_question(package);
         let places = &self.admitted(package).places;
-        if tried.is_empty() {
+        if out.is_empty() {
             return places.clone();
         }
-        places.iter().copied().filter(|place| !tried.contains(place)).collect()
+        places.iter().copied().filter(|place| !out.contains(place)).collect()
     }
 
-    /// Places that had the package and did not take or finish it, or declared a conflict of interest with its case.
+    /// Places that cannot take the package, whatever else ends: they had it and did not take or finish it, declared a conflict
+    /// of interest with its case, or have used up the days of their contract.
+    fn out_of_question(&self, package: &PackageId) -> BTreeSet<usize> {
+        let days = self.takes(package).days;
+        let used_up =
+            self.places.iter().enumerate().filter(|(_, place)| place.days_left < days).map(|(place, _)| place);
+        self.tried(package).into_iter().chain(self.conflicted(package)).chain(used_up).collect()
+    }
+
     fn tried(&self, package: &PackageId) -> BTreeSet<usize> {
         let tried = self.desk.assignments.get(package).into_iter().flat_map(|assignment| &assignment.tried);
-        let tried = tried.filter_map(|provider| self.place_of(provider));
-        tried.chain(self.conflicted(package)).collect()
+        tried.filter_map(|provider| self.place_of(provider)).collect()
     }
 
     fn conflicted(&self, package: &PackageId) -> BTreeSet<usize> {
@@ -365,15 +374,26 @@ impl<'a> Round<'a> {
     /// enough.
     fn plan(&self, job: usize, place: usize, lower: Vec<Yields<'a>>) -> Option<(Matching, Vec<Yields<'a>>)> {
         let mut trial = self.matching.clone();
-        let mut yields = Vec::new();
+        let (mut yields, mut leaving, mut room) = (Vec::new(), Vec::new(), Slots::default());
         for next in lower {
             match &next {
-                Yields::Offer(offer) => trial.make_room(place, offer.takes),
-                Yields::Job(job, _) => trial.unseat(*job),
+                Yields::Offer(offer) => {
+                    room = room.and(&offer.takes);
+                    trial.make_room(place, offer.takes);
+                }
+                Yields::Job(job, _) => {
+                    leaving.push(*job);
+                    trial.unseat(*job);
+                }
             }
             yields.push(next);
             if trial.retry(job) {
                 return Some((trial, yields));
+            }
+            // Whoever pays less there may have moved in first, and then days may be short.
+            let mut direct = self.matching.clone();
+            if direct.seat(job, place, &leaving, room) {
+                return Some((direct, yields));
             }
         }
         None
@@ -555,9 +575,10 @@ fn places(desk: &Desk, at: Timestamp) -> Vec<Place<'_>> {
             let Capacity { teams, onsite_teams, person_days, .. } = contract.capacity;
             Slots { teams, onsite: onsite_teams, days: person_days }.without(&taken.taken())
         });
+        let days_left = contract.map_or(0, |c| c.capacity.person_days.saturating_sub(taken.days_used));
         let teams = taken.teams.saturating_add(free.teams).max(1);
         let load_percent = taken.teams.saturating_mul(100).checked_div(teams).unwrap_or(0);
-        places.push(Place { enlisted, contract: contract.map(|contract| &contract.id), free, load_percent });
+        places.push(Place { enlisted, contract: contract.map(|contract| &contract.id), free, days_left, load_percent });
     }
     places
 }

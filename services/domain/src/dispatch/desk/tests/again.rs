@@ -76,3 +76,19 @@ fn who_answers_late_is_told_when_the_offer_ended() {
     ask(&mut desk, Command::Wake, &Received { at: ends, ..received(0) }).unwrap();
     assert_eq!(ask(&mut desk, accept(1, first.as_str()), &received(1)), Err(Rejection::OfferExpired(offer(1), ends)));
 }
+
+#[test]
+fn when_all_days_are_used_a_human_is_told_for_nothing_else_gives_more() {
+    let mut firm = provider("a", 1);
+    firm.contracts[0].capacity.person_days = 30;
+    firm.contracts[0].capacity.pre_committed_days = 0;
+    let mut desk = desk(vec![Command::TakeProvider(firm), grant("r1", 3, 1, 0)]);
+    ask(&mut desk, accept(1, "a"), &received(0)).unwrap();
+    let events = ask(&mut desk, grant("r2", 3, 1, 0), &received(1)).unwrap();
+    assert_eq!(events.len(), 1, "it waits: days that are reserved may come back");
+    let done = Command::Complete { offer: offer(1), by: by("a"), days_used: 20 };
+    let events = ask(&mut desk, done, &received(2)).unwrap();
+    let told = events.iter().find(|event| matches!(event, DeskEvent::Escalated { .. }));
+    let Some(DeskEvent::Escalated { considered, .. }) = told else { panic!("{events:?}") };
+    assert_eq!(considered[0].standing, Verdict::Dropped(Rule::FreeCapacity));
+}
