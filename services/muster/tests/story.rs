@@ -204,6 +204,24 @@ fn changed(id: &str, change: impl FnOnce(&mut Value)) -> PathBuf {
 }
 
 #[test]
+fn an_amendment_keeps_whom_to_call_unless_it_says_so() {
+    let muster = filled();
+    muster.done(&format!("{OPEN} --contact-name Deichgraf --contact-phone +49-555-0100"));
+    let contact = || muster.json("request show R-1 --as hospital:hafenklinik-sued")["page"]["contact"].clone();
+    let first = contact();
+    assert_eq!((&first["name"], &first["phone"]), (&"Deichgraf".into(), &"+49-555-0100".into()));
+    assert!(!first["narrative"].as_str().unwrap().is_empty());
+    let silent = changed("DE-SYN-HAVEN", |case| case["request"]["known_at_request"]["summary"] = Value::Null);
+    let amend = format!("request amend R-1 --from {}", silent.display());
+    muster.done(&amend);
+    assert_eq!(contact(), first);
+    muster.done(&format!("{amend} --contact-phone +49-555-0199"));
+    let now = contact();
+    assert_eq!((&now["name"], &now["phone"]), (&first["name"], &"+49-555-0199".into()));
+    assert_eq!(now["narrative"], first["narrative"]);
+}
+
+#[test]
 fn nothing_is_registered_for_a_request_that_cannot_be_opened() {
     let muster = Muster::up("story");
     let unheard_of = changed("BE-SYN-WEBSITE", |case| case["request"]["requested_services"][0] = "x.unheard-of".into());
