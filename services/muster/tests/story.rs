@@ -177,6 +177,8 @@ fn what_was_can_be_looked_at_as_it_was() {
         assert_eq!(muster.json(&words)["cards"][0]["state"], "opened", "{words}");
     }
     assert_eq!(muster.done("as-of 1.0 board"), "no request on the board\n");
+    let log = muster.done(&format!("log R-1 --as-of {then} --at-least {endorsed}"));
+    assert!(log.contains("intake.request.opened") && !log.contains("intake.request.endorsed"), "{log}");
     let said = muster.refused(&format!("request submit R-1 --as-of {then}"), 2);
     assert!(said.contains("a command cannot be given in the past\n"), "{said}");
 }

@@ -234,6 +234,7 @@ impl Log {
                 page_token: all.next_page_token.clone(),
                 request: self.request.as_ref().map(|name| name.as_str().to_owned()).unwrap_or_default(),
                 subject: self.subject.clone(),
+                read_at: session.read_at(),
             };
             let mut answer = client.list_events(ask).await?.into_inner();
             all.entries.append(&mut answer.entries);
