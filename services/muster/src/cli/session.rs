@@ -41,10 +41,16 @@ use super::{
 use crate::exit::Exit;
 
 /// How long to wait for a connection.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+pub const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long to wait for an answer, or for a stream to begin. It is not told to Muster, which would use all of it.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Where Muster answers, for calls that do not wait for ever.
+pub fn endpoint(address: &str) -> Result<Endpoint, tonic::transport::Error> {
+    let endpoint = Endpoint::from_shared(address.to_owned())?;
+    Ok(endpoint.connect_timeout(CONNECT_PATIENCE).timeout(ANSWER_PATIENCE))
+}
 
 /// The verbs of calls that change nothing.
 const READS: [&str; 3] = ["Get", "List", "Watch"];
@@ -106,15 +112,10 @@ impl Session {
                 says: format!("no muster answers at {address}: {}; nothing was sent", innermost(error)),
                 way_out: "start it with `muster up`, or say where it is: --address http://HOST:PORT".to_owned(),
             };
-            let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|_| {
+            let endpoint = endpoint(address).map_err(|_| {
                 Failure::usage(format!("'{address}' is no address"), "write --address http://HOST:PORT")
             })?;
-            endpoint
-                .connect_timeout(CONNECT_PATIENCE)
-                .timeout(ANSWER_PATIENCE)
-                .connect()
-                .await
-                .map_err(|error| unreachable(&error))
+            endpoint.connect().await.map_err(|error| unreachable(&error))
         };
         self.channel.get_or_try_init(|| connect).await.cloned()
     }
@@ -181,6 +182,18 @@ impl Session {
         self.caller(Role::Auditor)
     }
 
+    /// Refuses to look back, or to wait for a position, where `what` tells how things stand now.
+    pub fn only_now(&self, what: &str) -> Result<(), Failure> {
+        let given = [("--as-of", self.globals.as_of.is_some()), ("--at-least", self.globals.at_least.is_some())];
+        match given.into_iter().find(|(_, is_given)| *is_given) {
+            Some((option, _)) => {
+                let says = format!("{option} does nothing for `muster {what}`, which tells how things stand now");
+                Err(Failure::usage(says, format!("leave out {option}; to look back: muster as-of MOMENT board")))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// At which moment to look.
     pub fn read_at(&self) -> Option<ReadAt> {
         let at = ReadAt {
@@ -196,6 +209,12 @@ impl Session {
             return Err(Failure::usage(
                 "a command cannot be given in the past",
                 "leave out --as-of; it is for looking, e.g. `muster board --as-of 12.0`",
+            ));
+        }
+        if self.globals.at_least.is_some() {
+            return Err(Failure::usage(
+                "a command waits for no position",
+                "leave out --at-least; it is for looking, e.g. `muster board --at-least 12.0`",
             ));
         }
         let id = self.request_id.get_or_init(|| match self.globals.request_id {

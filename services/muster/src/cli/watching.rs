@@ -172,6 +172,7 @@ impl Stats {
 }
 
 pub(super) async fn status(session: &Session) -> Result<(), Failure> {
+    session.only_now("status")?;
     let caller = session.reader()?;
     session.show(&session.monitor(&caller).await?.get_status(GetStatusRequest {}).await?.into_inner())
 }
@@ -202,6 +203,7 @@ impl Log {
         if !self.follow {
             return session.show(&self.events(session, &caller, after, self.limit).await?);
         }
+        session.only_now("log --follow")?;
         let mut after = after;
         loop {
             let answer = self.events(session, &caller, after, usize::MAX).await?;
@@ -275,6 +277,10 @@ pub enum WatchWord {
         #[arg(long, value_name = "POSITION")]
         after: Option<Place>,
     },
+}
+
+fn state(text: &str) -> Result<State, String> {
+    State::parse(text).map_err(|error| error.to_string())
 }
 
 impl WatchWord {
