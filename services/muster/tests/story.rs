@@ -8,6 +8,9 @@ use std::{
 };
 
 use muster::cli::context::Context;
+use muster_api::registry::v1::{
+    Contract, EnrolProviderRequest, GetProviderRequest, Provider, registry_service_client::RegistryServiceClient,
+};
 use muster_runtime::ids;
 use serde_json::Value;
 
@@ -151,6 +154,10 @@ fn from_the_call_to_the_report_by_word() {
     );
     assert_eq!(muster.refused(&format!("offer accept {offer} --as provider:t02"), 3).lines().count(), 3);
     muster.done(&format!("engagement stage {offer} on-task"));
+    let extended = muster.json("engagement list")["engagements"][0]["endsAt"].clone();
+    let later = muster.done(&format!("engagement extend {offer} --until +14d"));
+    assert!(later.starts_with(&format!("{offer} lasts until ")), "{later}");
+    assert_ne!(muster.json("engagement list")["engagements"][0]["endsAt"], extended);
     muster.done(&format!("engagement days {offer} 10"));
     muster.done(&format!("engagement complete {offer} --days 20"));
     let report = "request report R-1 --aim-reached yes --document-sha256";
@@ -267,6 +274,71 @@ fn a_register_taken_in_again_changes_nothing() {
         taken["entries"].as_array().unwrap().iter().map(|entry| (entry["id"].as_str().unwrap(), &entry["onRecord"]));
     let (yes, no) = (Value::Bool(true), Value::Bool(false));
     assert_eq!(told.collect::<Vec<_>>(), [("(2)", &yes), ("DE", &yes), ("EL", &yes), ("t01", &no), ("t02", &no)]);
+}
+
+fn by_operator<T>(message: T) -> tonic::Request<T> {
+    let mut call = tonic::Request::new(message);
+    call.metadata_mut().insert("authorization", "Bearer dev:operator:operator".parse().unwrap());
+    call
+}
+
+#[test]
+fn a_roster_takes_no_contract_away_that_it_does_not_tell_of() {
+    let muster = filled();
+    let context = Context::read(&muster.context).unwrap().unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let mut client = RegistryServiceClient::connect(context.address).await.unwrap();
+        let known = client
+            .get_provider(by_operator(GetProviderRequest { read_at: None, provider: "t01".to_owned() }))
+            .await
+            .unwrap()
+            .into_inner()
+            .provider
+            .unwrap();
+        let first = &known.contracts[0];
+        let until = first.until.map(|until| prost_types::Timestamp { seconds: until.seconds + 86_400, ..until });
+        let second = Contract { contract: "c2".to_owned(), from: first.until, until, ..first.clone() };
+        let provider = Some(Provider { contracts: [known.contracts.clone(), vec![second]].concat(), ..known });
+        client.enrol_provider(by_operator(EnrolProviderRequest { request_id: String::new(), provider })).await.unwrap();
+    });
+    let output = muster.give("registry import tests/files/roster.json");
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        told.contains("provider t01: not taken: on record t01 has c2 too, and a roster tells of c1 alone\n"),
+        "{told}"
+    );
+    assert!(told.contains("Next: send the whole record, ") && told.contains("provider t02: on record"), "{told}");
+    let provider = muster.json("provider show t01");
+    assert_eq!(provider["provider"]["contracts"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_period_counted_from_now_is_the_same_command_only_as_it_was() {
+    let muster = filled();
+    let id = ids::new();
+    let sign = format!("mandate sign --hospital hafenklinik-sued --as authority:csirt-de --request-id {id}");
+    muster.done(&sign);
+    let said = muster.refused(&sign, 1);
+    assert!(
+        said.contains("[REQUEST_ID_REUSED]") && said.contains("\nThe times are counted anew each time, "),
+        "{said}"
+    );
+    let mandate = &muster.json("mandate list")["mandates"][0];
+    let [from, until] = ["from", "until"].map(|time| mandate[time].as_str().unwrap());
+    muster.done(&format!("{sign} --from {from} --until {until}"));
+    assert_eq!(muster.json("mandate list")["mandates"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn cert_eu_submits_by_itself() {
+    let muster = filled();
+    muster.done(OPEN);
+    muster.done("request endorse R-1 --as authority:cert-eu");
+    let submitted = muster.give("request submit R-1");
+    let said = String::from_utf8(submitted.stderr).unwrap();
+    assert!(submitted.status.success(), "{said}");
+    assert!(said.starts_with("acting as authority:cert-eu, which submits by itself\n"), "{said}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ use muster_api::{
     r#type::v1::{Position, ReadAt},
 };
 use muster_domain::kernel::{Actor, Role, Timestamp};
-use muster_runtime::ids;
+use muster_runtime::{ids, status::explain};
 use prost::{Message, Name};
 use tonic::{
     GrpcMethod, Request, Status,
@@ -36,7 +36,7 @@ use super::{
     json::Json,
     look::Look,
     show::{Show, moment},
-    values::AsOf,
+    values::{AsOf, Until},
 };
 use crate::exit::Exit;
 
@@ -82,6 +82,8 @@ pub struct Session {
     context: Option<Context>,
     channel: tokio::sync::OnceCell<Channel>,
     request_id: OnceCell<Uuid>,
+    /// The command's times as options, if they were counted from a moment that will be another one next time.
+    counted: OnceCell<String>,
     /// Whether a call that may change something was handed to the line.
     commanded: Arc<AtomicBool>,
 }
@@ -93,8 +95,8 @@ impl Session {
             Ok(path) => Context::read(&path)?,
             Err(_) => None,
         };
-        let commanded = Arc::default();
-        Ok(Self { globals, context, channel: tokio::sync::OnceCell::new(), request_id: OnceCell::new(), commanded })
+        let (channel, request_id, counted) = (tokio::sync::OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Ok(Self { globals, context, channel, request_id, counted, commanded: Arc::default() })
     }
 
     /// The same command's way, looking at another moment.
@@ -102,7 +104,8 @@ impl Session {
         let globals = Globals { as_of: Some(as_of), ..self.globals.clone() };
         let channel = tokio::sync::OnceCell::new_with(self.channel.get().cloned());
         let commanded = self.commanded.clone();
-        Self { globals, context: self.context.clone(), channel, request_id: OnceCell::new(), commanded }
+        let (request_id, counted) = (OnceCell::new(), OnceCell::new());
+        Self { globals, context: self.context.clone(), channel, request_id, counted, commanded }
     }
 
     async fn channel(&self) -> Result<Channel, Failure> {
@@ -224,18 +227,41 @@ impl Session {
         Ok(id.to_string())
     }
 
-    /// What became of the command that failed, if it is one and Muster could not answer now.
+    /// A period from a time, or else from now; where that is another one next time, it is noted.
+    pub fn period(&self, from: Option<Until>, until: Until, now: Timestamp) -> (Timestamp, Timestamp) {
+        let begins = from.map_or(now, |from| from.from(now));
+        let ends = until.from(begins);
+        if !matches!(from, Some(Until::Time(_))) {
+            self.counted(format!("--from {begins} --until {ends}"));
+        }
+        (begins, ends)
+    }
+
+    /// Notes the command's times, written as options: given again, it is the same command only with these.
+    pub fn counted(&self, times: String) {
+        // A command counts its times once.
+        let _ = self.counted.set(times);
+    }
+
+    /// What became of the command that failed, if it is one and Muster could not answer now, or had the id already.
     pub fn fate(&self, failure: &Failure) -> Option<String> {
         let id = self.request_id.get()?;
+        let counted = self.counted.get();
+        let is_reused = failure.status().is_some_and(|status| explain(status).reason == "REQUEST_ID_REUSED");
+        if let Some(times) = counted.filter(|_| is_reused) {
+            return Some(format!(
+                "The times are counted anew each time, now as {times}: if the command was given before, say the times that \
+                 it had then, and it is not done twice"
+            ));
+        }
+        let again = counted.map_or_else(|| format!("--request-id {id}"), |times| format!("--request-id {id} {times}"));
         let status = failure.status().filter(|_| Exit::from(failure) == Exit::Unavailable)?;
         Some(if !self.commanded.load(Ordering::Relaxed) || never_left(status) {
             "The command was not sent: give it again once muster answers".to_owned()
         } else if is_done_unknown(status) {
-            format!(
-                "Whether it was done is not known: with --request-id {id} it is done once, however often it is given"
-            )
+            format!("Whether it was done is not known: with {again} it is done once, however often it is given")
         } else {
-            format!("Nothing was done; with --request-id {id} it is the same command")
+            format!("Nothing was done; with {again} it is the same command")
         })
     }
 
