@@ -85,6 +85,7 @@ fn wrong_usage_is_two() {
         &["board", "--as", "nobody"],
         &["board", "--as-of", "yesterday"],
         &["board", "--output", "yaml"],
+        &["watch", "request", "R-1", "--until", "asessed"],
         &["registry", "import"],
     ] {
         told(&muster(words), 2);
