@@ -96,6 +96,11 @@ struct Waiting {
 }
 
 impl Embedded {
+    /// Whether `dir` has been made a journal.
+    pub fn is_in(dir: &Path) -> bool {
+        Claim::is_in(dir)
+    }
+
     /// Opens the journal of `realm` in `dir`; both are made if the directory is missing or empty. It blocks while the log is
     /// copied and checked, in proportion to its size.
     pub fn open(dir: &Path, realm: &RealmId) -> Result<Self, OpenError> {

@@ -110,6 +110,11 @@ impl Table {
         Ok(Self { dir: dir.to_owned(), origin: origin.clone(), disk, place, doubt, _lock: lock })
     }
 
+    /// Whether there are rows in `dir`, of whatever kind.
+    pub fn is_in(dir: &Path) -> bool {
+        dir.join(ROWS).is_dir()
+    }
+
     /// The same, but rows that are in doubt stay where they are, and why is told.
     pub fn open_as_it_is(dir: &Path, origin: &Origin, head: u64) -> Result<Result<Self, String>, TableError> {
         let lock = lock(dir)?;

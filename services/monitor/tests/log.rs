@@ -12,6 +12,7 @@ mod story;
 use muster_api::{
     event::v1::{Frame, RequestOpened},
     monitor::v1::{ListEventsRequest, ListEventsResponse, LogEntry},
+    r#type::v1::{Position, ReadAt, read_at::AsOf},
 };
 use muster_domain::{
     codes::{Country, Nuts},
@@ -97,6 +98,25 @@ async fn one_can_go_on_after_any_place() {
             entries.iter().filter(|entry| entry.position.unwrap().sequence > position.sequence).collect();
         assert_eq!(rest.iter().collect::<Vec<_>>(), expected);
     }
+}
+
+#[tokio::test]
+async fn the_log_ends_at_the_moment_looked_at() {
+    let mut watched = Watched::new(Story::whole("r-1")).await;
+    let entries = all(&mut watched.client, Role::Auditor, "otto", sized(0)).await;
+    let (place, time) = (entries[5].position.unwrap(), entries[5].recorded_at.unwrap());
+    let by_place = entries.iter().filter(|entry| entry.position.unwrap().sequence <= place.sequence).count();
+    let at = |time: prost_types::Timestamp| (time.seconds, time.nanos);
+    let by_time = entries.iter().filter(|entry| at(entry.recorded_at.unwrap()) <= at(time)).count();
+    for (as_of, count) in [(AsOf::Position(place), by_place), (AsOf::Time(time), by_time)] {
+        let read_at = Some(ReadAt { as_of: Some(as_of), at_least: None });
+        let told = all(&mut watched.client, Role::Auditor, "otto", ListEventsRequest { read_at, ..sized(2) }).await;
+        assert_eq!(told, entries[..count], "{as_of:?}");
+    }
+    let beyond = Position { sequence: watched.story.head().sequence + 1, index: 0 };
+    let read_at = Some(ReadAt { as_of: Some(AsOf::Position(beyond)), at_least: None });
+    let refused = list(&mut watched.client, Role::Auditor, "otto", ListEventsRequest { read_at, ..sized(0) }).await;
+    assert_eq!(reason(&refused.unwrap_err()), "POSITION_UNKNOWN");
 }
 
 #[tokio::test]

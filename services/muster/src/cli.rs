@@ -10,7 +10,7 @@ mod party;
 mod register;
 mod request;
 mod reserve;
-mod session;
+pub(crate) mod session;
 pub mod show;
 pub mod values;
 mod watching;
@@ -61,6 +61,26 @@ pub struct Globals {
     /// No colour, not even in a terminal
     #[arg(long, global = true, help_heading = "For every command")]
     pub no_color: bool,
+}
+
+impl Globals {
+    /// Refuses what would do nothing for `word`, which asks no running Muster.
+    pub fn refuse_unused(&self, word: &str, takes_output: bool) -> Result<(), Failure> {
+        let given = [
+            ("--output", self.output != Format::Text && !takes_output),
+            ("--quiet", self.quiet),
+            ("--request-id", self.request_id.is_some()),
+            ("--as-of", self.as_of.is_some()),
+            ("--at-least", self.at_least.is_some()),
+        ];
+        match given.into_iter().find(|(_, is_given)| *is_given) {
+            Some((option, _)) => {
+                let says = format!("{option} does nothing for `muster {word}`");
+                Err(Failure::usage(says, format!("give the command without {option}")))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// How answers are told.

@@ -120,7 +120,8 @@ impl From<&StorageError> for Exit {
             StorageError::Embedded(OpenError::Foreign { .. })
             | StorageError::Nats(ConnectError::Invalid(_))
             | StorageError::Key(KeyError::Open { .. } | KeyError::Damaged { .. })
-            | StorageError::NoDirectory(_)
+            | StorageError::NoJournal(_)
+            | StorageError::NoVault(_)
             | StorageError::NoKey => Self::Usage,
             StorageError::Nats(ConnectError::Differs { .. }) | StorageError::Unsafe(_) => Self::Refused,
             StorageError::Embedded(OpenError::Corrupt { .. }) => Self::Fault,

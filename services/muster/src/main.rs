@@ -7,7 +7,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 use muster::{
-    cli::{Globals, Word as ClientWord},
+    cli::{Globals, Word as ClientWord, failure::Failure},
     demo::DemoArgs,
     exit::{EXIT_CODES, Ended, Exit},
     serve::{ServeArgs, UpArgs},
@@ -38,6 +38,18 @@ enum Word {
 }
 
 impl Word {
+    /// Refuses the options of a client where there is none.
+    fn check(&self, globals: &Globals) -> Result<(), Failure> {
+        match self {
+            Self::Demo(_) => globals.refuse_unused("demo", false),
+            Self::Up(_) => globals.refuse_unused("up", false),
+            Self::Serve(_) => globals.refuse_unused("serve", false),
+            Self::Doctor(_) => globals.refuse_unused("doctor", true),
+            Self::Projections(_) => globals.refuse_unused("projections", false),
+            Self::Client(_) => Ok(()),
+        }
+    }
+
     /// What is logged unless somebody chooses: a process that serves tells its log, a demonstration tells its story and no
     /// more than what is wrong, a command tells its answer.
     const fn logs(&self) -> Option<&'static str> {
@@ -64,6 +76,7 @@ fn main() -> ExitCode {
 }
 
 fn run(globals: Globals, word: Word) -> Result<Exit, Ended> {
+    word.check(&globals).map_err(|failure| Ended { says: failure.told(), exit: Exit::from(&failure) })?;
     if let Some(usual) = word.logs() {
         let filter = std::env::var(FILTER).unwrap_or_else(|_| usual.to_owned());
         telemetry::start(Format::Human, &filter)?;
@@ -75,7 +88,7 @@ fn run(globals: Globals, word: Word) -> Result<Exit, Ended> {
             Word::Demo(args) => Box::pin(args.run(globals.no_color)).await?,
             Word::Up(args) => args.run().await?,
             Word::Serve(args) => args.run().await?,
-            Word::Doctor(args) => args.run().await?,
+            Word::Doctor(args) => args.run(globals.output).await?,
             Word::Projections(word) => word.run().await?,
             Word::Client(word) => return Ok(word.run(globals).await),
         }

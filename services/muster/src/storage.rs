@@ -120,8 +120,14 @@ pub enum StorageError {
         why: String,
     },
     /// There is nothing where the journal should be.
-    #[error("there is no journal: {} is no directory; say where it is with --journal embedded:DIR", .0.display())]
-    NoDirectory(PathBuf),
+    #[error("there is no journal in {}: say where it is with --journal embedded:DIR", .0.display())]
+    NoJournal(PathBuf),
+    /// A part of the vault is gone.
+    #[error(
+        "{} is missing, without which nobody can read whom to call: restore it from a backup; nothing was changed",
+        .0.display()
+    )]
+    NoVault(PathBuf),
     /// Nobody said where the vault's key is.
     #[error("name the file of the vault's key with --vault-key, the same for every process of the realm")]
     NoKey,
@@ -146,8 +152,31 @@ impl From<LeaseError> for StorageError {
     }
 }
 
+/// The journal in the directory of an embedded journal.
+const JOURNAL: &str = "journal";
+/// The vault's key in the directory of an embedded journal.
+const KEY: &str = "vault.key";
+/// The vault in the directory of an embedded journal.
+const VAULT: &str = "vault";
+
 impl Storage {
-    /// Opens what `spec` names for a realm.
+    /// Opens what `spec` names for a realm that is kept there already: what is missing is told, and not made.
+    pub async fn open_kept(spec: &JournalSpec, realm: &RealmId, nats: &NatsOptions) -> Result<Self, StorageError> {
+        let parts = match spec {
+            JournalSpec::Memory => Vec::new(),
+            JournalSpec::Embedded(dir) if !Embedded::is_in(&dir.join(JOURNAL)) => {
+                return Err(StorageError::NoJournal(dir.clone()));
+            }
+            JournalSpec::Embedded(dir) => [KEY, VAULT].map(|part| dir.join(part)).into(),
+            JournalSpec::Nats(_) => nats.vault_key.iter().cloned().collect(),
+        };
+        match parts.into_iter().find(|part| !part.exists()) {
+            Some(missing) => Err(StorageError::NoVault(missing)),
+            None => Self::open(spec, realm, nats).await,
+        }
+    }
+
+    /// Opens what `spec` names for a realm; what is missing is made.
     pub async fn open(spec: &JournalSpec, realm: &RealmId, nats: &NatsOptions) -> Result<Self, StorageError> {
         match spec {
             JournalSpec::Memory => Ok(Self {
@@ -167,9 +196,14 @@ async fn embedded(dir: &Path, realm: &RealmId) -> Result<Storage, StorageError> 
     let (dir, realm) = (dir.to_owned(), realm.clone());
     let opened = tokio::task::spawn_blocking(move || {
         // The journal first: whoever holds it holds the whole directory.
-        let journal = Embedded::open(&dir.join("journal"), &realm)?;
-        let key = MasterKey::load_or_create(&dir.join("vault.key"))?;
-        let cabinet = OnDisk::open(&dir.join("vault"));
+        let journal = Embedded::open(&dir.join(JOURNAL), &realm)?;
+        let (key, vault) = (dir.join(KEY), dir.join(VAULT));
+        if vault.exists() && !key.exists() {
+            // The vault is made after its key: the key was lost, and a new one would open nothing that is in there.
+            return Err(StorageError::NoVault(key));
+        }
+        let key = MasterKey::load_or_create(&key)?;
+        let cabinet = OnDisk::open(&vault);
         let cabinet = cabinet.map_err(|error| StorageError::Beside { what: "the vault", why: error.to_string() })?;
         Ok(Storage {
             journal: Arc::new(journal),

@@ -11,12 +11,15 @@ use muster_domain::kernel::RealmId;
 use muster_journal::embedded::OpenError;
 use muster_monitor::projection::{self, Difference, ProjectionError};
 use muster_runtime::lifecycle::Fault;
-use tonic::transport::Endpoint;
+use serde::Serialize;
+use serde_json::json;
 
 use crate::{
     cli::{
+        Format,
         context::{Context, ContextError},
         failure::innermost,
+        session,
     },
     serve::{NatsArgs, realm_id},
     storage::{JournalSpec, NatsOptions, Storage, StorageError},
@@ -86,88 +89,111 @@ pub enum UpkeepError {
 
 impl KeptArgs {
     async fn open(&self, nats: &NatsOptions) -> Result<Storage, StorageError> {
-        if let JournalSpec::Embedded(dir) = &self.journal
-            && !dir.is_dir()
-        {
-            return Err(StorageError::NoDirectory(dir.clone()));
-        }
-        Storage::open(&self.journal, &self.realm, nats).await
+        Storage::open_kept(&self.journal, &self.realm, nats).await
+    }
+}
+
+/// One thing that the doctor found.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Finding {
+    about: &'static str,
+    says: String,
+    to_mend: bool,
+}
+
+impl Finding {
+    fn well(about: &'static str, says: String) -> Self {
+        Self { about, says, to_mend: false }
+    }
+
+    fn unwell(about: &'static str, says: String) -> Self {
+        Self { about, says, to_mend: true }
     }
 }
 
 impl DoctorArgs {
     /// Tells what is well and what is not; an error if anything is to be mended.
-    pub async fn run(self) -> Result<(), UpkeepError> {
-        let (running, mut unwell) = running().await?;
-        let nats = NatsOptions::from(self.kept.nats.clone());
-        let (spec, mut out) = (&self.kept.journal, io::stdout());
-        match self.kept.open(&nats).await {
-            Ok(storage) => {
-                writeln!(out, "journal   {spec} can be used, realm {}", self.kept.realm)?;
-                match storage.journal.last().await {
-                    Ok(0) => writeln!(out, "log       empty: nobody has opened the realm")?,
-                    Ok(last) => writeln!(out, "log       {last} records, none missing")?,
-                    Err(error) => {
-                        unwell += 1;
-                        writeln!(out, "log       {error}")?;
-                    }
+    pub async fn run(self, output: Format) -> Result<(), UpkeepError> {
+        let (running, mut findings) = running().await;
+        findings.extend(self.kept.look(running).await);
+        let mut out = io::stdout();
+        match output {
+            Format::Json => writeln!(out, "{:#}", json!({ "findings": findings }))?,
+            Format::Text => {
+                for Finding { about, says, .. } in &findings {
+                    writeln!(out, "{about:<9} {says}")?;
                 }
-                for setting in &storage.unsafe_settings {
-                    writeln!(out, "accepted  {}: {}; {}", setting.name, setting.says, setting.way_out)?;
-                }
-            }
-            Err(StorageError::Embedded(OpenError::Held { dir })) if running => {
-                writeln!(out, "journal   {} is held by the Muster that runs, as it should be", dir.display())?;
-            }
-            Err(StorageError::NoDirectory(dir)) if running => {
-                let dir = dir.display();
-                writeln!(
-                    out,
-                    "journal   none in {dir}: the Muster that runs keeps its own; see --journal embedded:DIR"
-                )?;
-            }
-            Err(error) => {
-                unwell += 1;
-                writeln!(out, "journal   {error}")?;
             }
         }
-        if unwell == 0 { Ok(()) } else { Err(UpkeepError::Unwell(unwell)) }
+        match findings.iter().filter(|finding| finding.to_mend).count() {
+            0 => Ok(()),
+            unwell => Err(UpkeepError::Unwell(unwell)),
+        }
     }
 }
 
-/// Tells of the Muster that runs on this machine: whether one answers, and how many things are wrong with it.
-async fn running() -> Result<(bool, usize), io::Error> {
-    let mut out = io::stdout();
+impl KeptArgs {
+    /// What is found where the realm is kept; `running` is whether a Muster runs on this machine.
+    async fn look(&self, running: bool) -> Vec<Finding> {
+        let spec = &self.journal;
+        let storage = match self.open(&self.nats.clone().into()).await {
+            Ok(storage) => storage,
+            Err(StorageError::Embedded(OpenError::Held { dir })) if running => {
+                let says = format!("{} is held by the Muster that runs, as it should be", dir.display());
+                return vec![Finding::well("journal", says)];
+            }
+            Err(StorageError::NoJournal(dir)) if running => {
+                let dir = dir.display();
+                let says = format!("none in {dir}: the Muster that runs keeps its own; see --journal embedded:DIR");
+                return vec![Finding::well("journal", says)];
+            }
+            Err(error) => return vec![Finding::unwell("journal", error.to_string())],
+        };
+        let log = match storage.journal.last().await {
+            Ok(0) => Finding::well("log", "empty: nobody has opened the realm".to_owned()),
+            Ok(last) => Finding::well("log", format!("{last} records, none missing")),
+            Err(error) => Finding::unwell("log", error.to_string()),
+        };
+        let accepted = storage.unsafe_settings.iter().map(|setting| {
+            Finding::well("accepted", format!("{}: {}; {}", setting.name, setting.says, setting.way_out))
+        });
+        let used = Finding::well("journal", format!("{spec} can be used, realm {}", self.realm));
+        [used, log].into_iter().chain(accepted).collect()
+    }
+}
+
+/// Whether a Muster answers on this machine, and what is found of it.
+async fn running() -> (bool, Vec<Finding>) {
     let context = match context() {
         Ok(Some(context)) => context,
         Ok(None) => {
-            writeln!(out, "running   none that a command on this machine would find")?;
-            return Ok((false, 0));
+            let says = "none that a command on this machine would find".to_owned();
+            return (false, vec![Finding::well("running", says)]);
         }
-        Err(error) => {
-            writeln!(out, "running   {error}; remove that file")?;
-            return Ok((false, 1));
-        }
+        Err(error) => return (false, vec![Finding::unwell("running", format!("{error}; remove that file"))]),
     };
     let address = &context.address;
     let status = match status_of(address).await {
         Ok(status) => status,
         Err(error) => {
             let why = innermost(error.as_ref());
-            writeln!(out, "running   nothing answers at {address}, where one should: {why}; start it again")?;
-            return Ok((false, 1));
+            let says = format!(
+                "nothing answers at {address}, where one should: {why}; stop what is left of it, if \
+                                anything is, and start it again"
+            );
+            return (false, vec![Finding::unwell("running", says)]);
         }
     };
-    writeln!(out, "running   muster {} at {address}, realm {}", status.version, status.realm)?;
-    let troubled: Vec<_> = status.roles.iter().filter(|role| !role.trouble.is_empty()).collect();
-    for role in &troubled {
-        writeln!(out, "trouble   {}: {}", role.role, role.trouble)?;
-    }
-    Ok((true, troubled.len()))
+    let says = format!("muster {} at {address}, realm {}", status.version, status.realm);
+    let troubled = status.roles.into_iter().filter(|role| !role.trouble.is_empty());
+    let troubles = troubled.map(|role| Finding::unwell("trouble", format!("{}: {}", role.role, role.trouble)));
+    (true, [Finding::well("running", says)].into_iter().chain(troubles).collect())
 }
 
 async fn status_of(address: &str) -> Result<GetStatusResponse, Fault> {
-    let channel = Endpoint::from_shared(address.to_owned())?.connect().await?;
+    // Whoever is well says so at once.
+    let channel = session::endpoint(address)?.timeout(session::CONNECT_PATIENCE).connect().await?;
     let mut call = tonic::Request::new(GetStatusRequest {});
     call.metadata_mut().insert("authorization", "Bearer dev:operator:doctor".parse()?);
     Ok(MonitorServiceClient::new(channel).get_status(call).await?.into_inner())

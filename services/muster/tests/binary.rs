@@ -8,7 +8,11 @@ use std::{
     process::{Command, Output},
 };
 
-use muster::cli::context::Context;
+use muster::{
+    cli::context::Context,
+    storage::{NatsOptions, Storage},
+};
+use muster_domain::kernel::RealmId;
 use muster_runtime::ids;
 
 /// A place of its own for each test's context.
@@ -81,6 +85,7 @@ fn wrong_usage_is_two() {
         &["board", "--as", "nobody"],
         &["board", "--as-of", "yesterday"],
         &["board", "--output", "yaml"],
+        &["watch", "request", "R-1", "--until", "asessed"],
         &["registry", "import"],
     ] {
         told(&muster(words), 2);
@@ -110,6 +115,98 @@ fn a_process_that_cannot_start_says_why_in_the_right_exit_code() {
     assert_eq!(doctor.status.code(), Some(1), "{doctor:?}");
     assert!(String::from_utf8(doctor.stdout).unwrap().contains("\njournal   there is no journal"));
     assert_eq!(String::from_utf8(doctor.stderr).unwrap(), "1 to mend; see above\n");
+}
+
+/// Everything in a directory, by name.
+fn names(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn whoever_looks_after_a_realm_makes_nothing_that_is_missing() {
+    let dir = place().with_extension("");
+    std::fs::create_dir(&dir).unwrap();
+    let journal = format!("embedded:{}", dir.display());
+    let give = |words: &[&str]| muster(&[words, &["--journal", &journal]].concat());
+    std::fs::write(dir.join("letter"), "unrelated").unwrap();
+    let none = format!("there is no journal in {}: say where it is with --journal embedded:DIR", dir.display());
+    let doctor = give(&["doctor"]);
+    assert_eq!(doctor.status.code(), Some(1));
+    assert!(String::from_utf8(doctor.stdout).unwrap().ends_with(&format!("\njournal   {none}\n")));
+    assert_eq!(told(&give(&["projections", "verify"]), 2), format!("{none}\n"));
+    assert_eq!(names(&dir), ["letter"]);
+
+    let (spec, realm) = (journal.parse().unwrap(), RealmId::parse("practice").unwrap());
+    let kept = tokio::runtime::Runtime::new().unwrap().block_on(Storage::open(&spec, &realm, &NatsOptions::default()));
+    drop(kept.unwrap());
+    assert!(give(&["doctor"]).status.success());
+    let no_rows = give(&["projections", "verify"]);
+    assert_eq!(String::from_utf8(no_rows.stdout).unwrap(), "there are no rows\n");
+    assert_eq!(names(&dir), ["journal", "letter", "vault", "vault.key"], "looking left nothing");
+
+    std::fs::remove_file(dir.join("vault.key")).unwrap();
+    let lost = format!("{} is missing, without which ", dir.join("vault.key").display());
+    let doctor = give(&["doctor"]);
+    assert_eq!(doctor.status.code(), Some(1));
+    assert!(String::from_utf8(doctor.stdout).unwrap().contains(&format!("\njournal   {lost}")));
+    for words in [&["projections", "verify"][..], &["up", "--listen", "127.0.0.1:0"]] {
+        let told = told(&give(words), 2);
+        assert!(told.starts_with(&lost) && told.contains("restore it from a backup"), "{told}");
+    }
+    assert_eq!(names(&dir), ["journal", "letter", "vault"]);
+}
+
+#[test]
+fn a_doctor_waits_not_for_ever_and_tells_json_too() {
+    let place = place();
+    // It takes the line, and never says anything.
+    let hangs = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", hangs.local_addr().unwrap());
+    Context::development(&address, "practice").write(&place).unwrap();
+    let doctor = muster_with(&place, &["doctor", "--journal", "memory", "-o", "json"]);
+    assert_eq!(doctor.status.code(), Some(1));
+    let told: serde_json::Value = serde_json::from_slice(&doctor.stdout).unwrap();
+    let found: Vec<_> =
+        told["findings"].as_array().unwrap().iter().map(|one| (&one["about"], &one["toMend"])).collect();
+    let (yes, no) = (true.into(), false.into());
+    assert_eq!(found, [(&"running".into(), &yes), (&"journal".into(), &no), (&"log".into(), &no)]);
+    assert!(told["findings"][0]["says"].as_str().unwrap().starts_with(&format!("nothing answers at {address}, ")));
+}
+
+#[test]
+fn options_that_would_do_nothing_are_refused() {
+    for (words, says) in [
+        (
+            &["up", "--output", "json"][..],
+            "--output does nothing for `muster up`\nNext: give the command without --output\n",
+        ),
+        (
+            &["serve", "--role", "intake", "--journal", "memory", "--as-of", "3.0"],
+            "--as-of does nothing for `muster serve`\n",
+        ),
+        (
+            &["demo", "--request-id", "018f3c1e-0000-7000-8000-000000000001"],
+            "--request-id does nothing for `muster demo`\n",
+        ),
+        (&["projections", "verify", "-o", "json"], "--output does nothing for `muster projections`\n"),
+        (&["doctor", "--at-least", "3.0"], "--at-least does nothing for `muster doctor`\n"),
+        (&["status", "--as-of", "3.0"], "--as-of does nothing for `muster status`, which tells how things stand now\n"),
+        (&["watch", "board", "--at-least", "3.0"], "--at-least does nothing for `muster watch`, "),
+        (
+            &["log", "--follow", "--as-of", "3.0", "--as", "auditor:a"],
+            "--as-of does nothing for `muster log --follow`, ",
+        ),
+        (
+            &["request", "endorse", "3f1c", "--as", "authority:a", "--at-least", "3.0"],
+            "a command waits for no position\n",
+        ),
+    ] {
+        let told = told(&muster(words), 2);
+        assert!(told.starts_with(says), "{told}");
+    }
 }
 
 #[test]

@@ -98,7 +98,8 @@ fn every_way_not_to_start_has_its_exit_code() {
         (ConnectError::Differs { stream: "MUSTER".to_owned(), differences: Vec::new() }.into(), Exit::Refused),
         (StorageError::Unsafe(Vec::new()), Exit::Refused),
         (StorageError::NoKey, Exit::Usage),
-        (StorageError::NoDirectory(dir.clone()), Exit::Usage),
+        (StorageError::NoJournal(dir.clone()), Exit::Usage),
+        (StorageError::NoVault(dir.clone()), Exit::Usage),
     ] {
         let says = error.to_string();
         assert_eq!(Exit::from(&StartError::from(error)), exit, "{says}");

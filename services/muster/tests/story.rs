@@ -8,6 +8,9 @@ use std::{
 };
 
 use muster::cli::context::Context;
+use muster_api::registry::v1::{
+    Contract, EnrolProviderRequest, GetProviderRequest, Provider, registry_service_client::RegistryServiceClient,
+};
 use muster_runtime::ids;
 use serde_json::Value;
 
@@ -151,6 +154,10 @@ fn from_the_call_to_the_report_by_word() {
     );
     assert_eq!(muster.refused(&format!("offer accept {offer} --as provider:t02"), 3).lines().count(), 3);
     muster.done(&format!("engagement stage {offer} on-task"));
+    let extended = muster.json("engagement list")["engagements"][0]["endsAt"].clone();
+    let later = muster.done(&format!("engagement extend {offer} --until +14d"));
+    assert!(later.starts_with(&format!("{offer} lasts until ")), "{later}");
+    assert_ne!(muster.json("engagement list")["engagements"][0]["endsAt"], extended);
     muster.done(&format!("engagement days {offer} 10"));
     muster.done(&format!("engagement complete {offer} --days 20"));
     let report = "request report R-1 --aim-reached yes --document-sha256";
@@ -177,6 +184,8 @@ fn what_was_can_be_looked_at_as_it_was() {
         assert_eq!(muster.json(&words)["cards"][0]["state"], "opened", "{words}");
     }
     assert_eq!(muster.done("as-of 1.0 board"), "no request on the board\n");
+    let log = muster.done(&format!("log R-1 --as-of {then} --at-least {endorsed}"));
+    assert!(log.contains("intake.request.opened") && !log.contains("intake.request.endorsed"), "{log}");
     let said = muster.refused(&format!("request submit R-1 --as-of {then}"), 2);
     assert!(said.contains("a command cannot be given in the past\n"), "{said}");
 }
@@ -201,6 +210,24 @@ fn changed(id: &str, change: impl FnOnce(&mut Value)) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.json", ids::new()));
     std::fs::write(&path, serde_json::to_string(&cases).unwrap()).unwrap();
     path
+}
+
+#[test]
+fn an_amendment_keeps_whom_to_call_unless_it_says_so() {
+    let muster = filled();
+    muster.done(&format!("{OPEN} --contact-name Deichgraf --contact-phone +49-555-0100"));
+    let contact = || muster.json("request show R-1 --as hospital:hafenklinik-sued")["page"]["contact"].clone();
+    let first = contact();
+    assert_eq!((&first["name"], &first["phone"]), (&"Deichgraf".into(), &"+49-555-0100".into()));
+    assert!(!first["narrative"].as_str().unwrap().is_empty());
+    let silent = changed("DE-SYN-HAVEN", |case| case["request"]["known_at_request"]["summary"] = Value::Null);
+    let amend = format!("request amend R-1 --from {}", silent.display());
+    muster.done(&amend);
+    assert_eq!(contact(), first);
+    muster.done(&format!("{amend} --contact-phone +49-555-0199"));
+    let now = contact();
+    assert_eq!((&now["name"], &now["phone"]), (&first["name"], &"+49-555-0199".into()));
+    assert_eq!(now["narrative"], first["narrative"]);
 }
 
 #[test]
@@ -247,6 +274,71 @@ fn a_register_taken_in_again_changes_nothing() {
         taken["entries"].as_array().unwrap().iter().map(|entry| (entry["id"].as_str().unwrap(), &entry["onRecord"]));
     let (yes, no) = (Value::Bool(true), Value::Bool(false));
     assert_eq!(told.collect::<Vec<_>>(), [("(2)", &yes), ("DE", &yes), ("EL", &yes), ("t01", &no), ("t02", &no)]);
+}
+
+fn by_operator<T>(message: T) -> tonic::Request<T> {
+    let mut call = tonic::Request::new(message);
+    call.metadata_mut().insert("authorization", "Bearer dev:operator:operator".parse().unwrap());
+    call
+}
+
+#[test]
+fn a_roster_takes_no_contract_away_that_it_does_not_tell_of() {
+    let muster = filled();
+    let context = Context::read(&muster.context).unwrap().unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let mut client = RegistryServiceClient::connect(context.address).await.unwrap();
+        let known = client
+            .get_provider(by_operator(GetProviderRequest { read_at: None, provider: "t01".to_owned() }))
+            .await
+            .unwrap()
+            .into_inner()
+            .provider
+            .unwrap();
+        let first = &known.contracts[0];
+        let until = first.until.map(|until| prost_types::Timestamp { seconds: until.seconds + 86_400, ..until });
+        let second = Contract { contract: "c2".to_owned(), from: first.until, until, ..first.clone() };
+        let provider = Some(Provider { contracts: [known.contracts.clone(), vec![second]].concat(), ..known });
+        client.enrol_provider(by_operator(EnrolProviderRequest { request_id: String::new(), provider })).await.unwrap();
+    });
+    let output = muster.give("registry import tests/files/roster.json");
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        told.contains("provider t01: not taken: on record t01 has c2 too, and a roster tells of c1 alone\n"),
+        "{told}"
+    );
+    assert!(told.contains("Next: send the whole record, ") && told.contains("provider t02: on record"), "{told}");
+    let provider = muster.json("provider show t01");
+    assert_eq!(provider["provider"]["contracts"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_period_counted_from_now_is_the_same_command_only_as_it_was() {
+    let muster = filled();
+    let id = ids::new();
+    let sign = format!("mandate sign --hospital hafenklinik-sued --as authority:csirt-de --request-id {id}");
+    muster.done(&sign);
+    let said = muster.refused(&sign, 1);
+    assert!(
+        said.contains("[REQUEST_ID_REUSED]") && said.contains("\nThe times are counted anew each time, "),
+        "{said}"
+    );
+    let mandate = &muster.json("mandate list")["mandates"][0];
+    let [from, until] = ["from", "until"].map(|time| mandate[time].as_str().unwrap());
+    muster.done(&format!("{sign} --from {from} --until {until}"));
+    assert_eq!(muster.json("mandate list")["mandates"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn cert_eu_submits_by_itself() {
+    let muster = filled();
+    muster.done(OPEN);
+    muster.done("request endorse R-1 --as authority:cert-eu");
+    let submitted = muster.give("request submit R-1");
+    let said = String::from_utf8(submitted.stderr).unwrap();
+    assert!(submitted.status.success(), "{said}");
+    assert!(said.starts_with("acting as authority:cert-eu, which submits by itself\n"), "{said}");
 }
 
 #[test]

@@ -31,6 +31,11 @@ pub(super) struct Claim {
 }
 
 impl Claim {
+    /// Whether anybody has made the directory a journal.
+    pub(super) fn is_in(dir: &Path) -> bool {
+        dir.join(CLAIM).is_file()
+    }
+
     /// Takes the directory, or says why not; a foreign one is not touched.
     pub(super) fn take(dir: &Path, realm: &RealmId) -> Result<Self, OpenError> {
         let foreign =

@@ -75,7 +75,7 @@ impl From<Undone> for Refusal {
                 "REQUEST_ID_REUSED",
                 RefusalKind::AlreadyExists,
                 "house rule: one id for one command",
-                "make up a new UUID for a new command",
+                "for the same command send exactly the same again; for a new one make up a new UUID",
             ),
             Undone::Unsure => (
                 "OUTCOME_UNKNOWN",

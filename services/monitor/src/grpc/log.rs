@@ -40,15 +40,20 @@ type Spot = (Position, u32);
 
 pub(super) async fn list(service: &Service, call: Request<ListEventsRequest>) -> Answer<ListEventsResponse> {
     let (caller, message) = service.edge.admit(call, Action::ListEvents)?;
-    let page = Page::read(message.page_size, &message.page_token, None)?;
+    let page = Page::read(message.page_size, &message.page_token, message.read_at)?;
     let part = wire::read_part(&message.subject)?;
     let request = match message.request.as_str() {
         "" => None,
         name => Some(service.find(&caller, Action::ListEvents, name).await?),
     };
-    let looked_at = page.looked_at().unwrap_or_else(|| service.monitor.now().progress().position);
-    // Another replica, further on, may have told the page before.
-    service.monitor.reaches(looked_at.sequence, caller.patience).await.map_err(refused)?;
+    let looked_at = match page.looked_at() {
+        Some(looked_at) => {
+            // Another replica, further on, may have told the page before.
+            service.monitor.reaches(looked_at.sequence, caller.patience).await.map_err(refused)?;
+            looked_at
+        }
+        None => service.edge.read(&caller, &service.monitor, page.read_at(), |_, progress| progress.position).await?,
+    };
     let begin = message.after.map(|after| (Position::from(after), u32::MAX));
     let after = page.after().and_then(parse).or(begin);
     let reading = Reading { service, caller: &caller, request, part, after, looked_at };

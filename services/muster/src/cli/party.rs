@@ -96,12 +96,14 @@ impl Session {
         let ask = GetRequestRequest { read_at: None, request: id.clone() };
         let request = self.intake(&auditor).await?.get_request(ask).await?.into_inner().request.unwrap_or_default();
         let turn = turn.on(&request);
-        let (principal, because) = match turn {
-            Turn::Hospital | Turn::Asker => (request.hospital.clone(), "whose request it is".to_owned()),
-            Turn::Spoc => self.spoc_of(name, &request, &auditor).await?,
-            Turn::Authority => self.authority_of(&request, &auditor).await?,
+        let (role, (principal, because)) = match turn {
+            Turn::Hospital | Turn::Asker => {
+                (Role::Hospital, (request.hospital.clone(), "whose request it is".to_owned()))
+            }
+            Turn::Spoc => self.submitter_of(name, &request, &auditor).await?,
+            Turn::Authority => (Role::Authority, self.authority_of(&request, &auditor).await?),
         };
-        Ok((id, self.stands_in(turn.role(), &principal, &because)?))
+        Ok((id, self.stands_in(role, &principal, &because)?))
     }
 
     /// Who acts for the provider that an offer asks.
@@ -154,13 +156,14 @@ impl Session {
         }
     }
 
-    /// The single point of contact of the authority that endorsed the request.
-    async fn spoc_of(
+    /// The single point of contact of the authority that endorsed the request; that authority itself if it has none, as
+    /// CERT-EU.
+    async fn submitter_of(
         &self,
         name: &RequestName,
         request: &Request,
         auditor: &Actor,
-    ) -> Result<(String, String), Failure> {
+    ) -> Result<(Role, (String, String)), Failure> {
         if request.authority.is_empty() {
             return Err(Failure::usage(
                 "no authority has endorsed the request, so nobody is known who would submit it",
@@ -168,8 +171,12 @@ impl Session {
             ));
         }
         let all = self.authorities("", auditor).await?;
-        let spoc = all.into_iter().find(|one| one.authority == request.authority).map(|one| one.spoc);
-        Ok((spoc.unwrap_or_default(), format!("the single point of contact of {}", request.authority)))
+        let authority = all.into_iter().find(|one| one.authority == request.authority).unwrap_or_default();
+        Ok(if authority.spoc.is_empty() {
+            (Role::Authority, (authority.authority, "which submits by itself".to_owned()))
+        } else {
+            (Role::Spoc, (authority.spoc, format!("the single point of contact of {}", authority.authority)))
+        })
     }
 
     /// Users of the Reserve: of one country, or all.

@@ -12,9 +12,9 @@ use muster_api::{
     },
     r#type::v1::Position,
 };
-use muster_domain::kernel::{Actor, Role, Timestamp};
+use muster_domain::kernel::{Actor, Refusal, RefusalKind, Role, Timestamp};
 use muster_edge::wire::fields::timestamp;
-use muster_runtime::status::explain;
+use muster_runtime::status::{self, explain};
 use serde_json::{Value, json};
 use tonic::Status;
 
@@ -31,7 +31,7 @@ use crate::{
     exit::Exit,
     files::{
         Register,
-        roster::{Roster, in_force},
+        roster::{CONTRACT, Roster, in_force},
     },
 };
 
@@ -300,13 +300,13 @@ impl NewAct {
     async fn tell(self, session: &Session) -> Result<(), Failure> {
         let caller = session.caller(Role::Operator)?;
         let now = session.now(&caller).await?;
-        let from = self.from.map_or(now, |from| from.from(now));
+        let (from, until) = session.period(self.from, self.until, now);
         let country = self.country;
         let act = CouncilAct {
             country: country.clone(),
             reference: self.reference,
             from: Some(timestamp(from)),
-            until: Some(timestamp(self.until.from(from))),
+            until: Some(timestamp(until)),
             days_max: self.days_max,
         };
         let ask = AuthoriseThirdCountryRequest { request_id: session.request_id()?, act: Some(act) };
@@ -385,6 +385,10 @@ impl Import {
         for provider in roster.providers {
             let id = provider.provider.clone();
             let before = known.iter().find(|known| known.provider == id);
+            if let Some(refused) = before.and_then(would_lose) {
+                outcome.took("provider", id, Err(refused));
+                continue;
+            }
             let (from, until) = self.period(before, now);
             let provider = Some(in_force(&provider, from, until));
             let ask = EnrolProviderRequest { request_id: String::new(), provider };
@@ -411,6 +415,26 @@ impl Import {
         };
         (from, until)
     }
+}
+
+/// Why a provider's record stays as it is: a roster tells of one contract, and would take the place of all.
+fn would_lose(known: &Provider) -> Option<Status> {
+    let contracts = known.contracts.iter().map(|contract| contract.contract.as_str());
+    let others: Vec<_> = contracts.filter(|contract| *contract != CONTRACT).collect();
+    (!others.is_empty()).then(|| {
+        status::refused(&Refusal {
+            reason: "CONTRACTS_WOULD_BE_LOST",
+            kind: RefusalKind::Precondition,
+            rule: "house rule: an import loses nothing",
+            says: format!(
+                "on record {} has {} too, and a roster tells of {CONTRACT} alone",
+                known.provider,
+                others.join(", ")
+            ),
+            way_out: "send the whole record, every contract in it, as RegistryService.EnrolProvider",
+            fields: Vec::new(),
+        })
+    })
 }
 
 impl Outcome {

@@ -230,26 +230,27 @@ impl FromFile {
         Ok(case)
     }
 
-    fn contact(&self, case: &Case) -> Contact {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    /// Whom to call: what is said now, and what is known of all that is not.
+    fn contact(&self, case: &Case, known: Contact) -> Contact {
+        let said = |part: &Option<String>, known: String| part.clone().unwrap_or(known);
         Contact {
-            name: text(&self.contact_name),
-            email: text(&self.contact_email),
-            phone: text(&self.contact_phone),
-            narrative: case.narrative.clone(),
+            name: said(&self.contact_name, known.name),
+            email: said(&self.contact_email, known.email),
+            phone: said(&self.contact_phone, known.phone),
+            narrative: if case.narrative.is_empty() { known.narrative } else { case.narrative.clone() },
         }
     }
 
     /// The same rules that hold in the realm, told by their place in the file and by flag, before anything is
     /// registered or sent.
-    fn stands(&self, case: &Case, facts: &domain::Facts, realm: &Realm) -> Result<(), Failure> {
+    fn stands(&self, case: &Case, facts: &domain::Facts, contact: &Contact, realm: &Realm) -> Result<(), Failure> {
         let mut wrong = check(facts, realm.now, realm.live);
         realm.catalogue.require("facts.needs.services", &facts.needs.services, &mut wrong);
         let wrong = case.placed(wrong);
         if !wrong.is_empty() {
             return Err(BadFile { file: self.from.display().to_string(), wrong }.into());
         }
-        let Contact { name, email, phone, narrative } = &self.contact(case);
+        let Contact { name, email, phone, narrative } = contact;
         let wrong = contact::check("contact", &contact::Contact { name, email, phone, narrative });
         wrong.or_refuse(|wrong| {
             let says = wrong.to_string().replace("contact.", "--contact-");
@@ -305,7 +306,8 @@ impl Open {
         let request_id = session.request_id()?;
         let realm = Realm::of(session, &opener).await?;
         let facts = case.facts_at(realm.now);
-        self.from.stands(&case, &facts, &realm)?;
+        let contact = self.from.contact(&case, Contact::default());
+        self.from.stands(&case, &facts, &contact, &realm)?;
         if let Some(record) = record {
             register(session, &record).await?;
         }
@@ -313,7 +315,7 @@ impl Open {
             request_id,
             hospital: hospital.to_string(),
             facts: Some(wire::facts(&facts)),
-            contact: Some(self.from.contact(&case)),
+            contact: Some(contact),
         };
         let answer = match session.intake(&opener).await?.open_request(ask.clone()).await {
             Err(status) if explain(&status).reason == "REQUEST_ID_REUSED" => {
@@ -425,6 +427,7 @@ impl Amend {
         let (request, caller) = session.party(Turn::Hospital, &self.one.request).await?;
         let ask = GetRequestRequest { read_at: None, request: request.clone() };
         let known = session.intake(&caller).await?.get_request(ask).await?.into_inner().request.unwrap_or_default();
+        let known_contact = known.contact.unwrap_or_default();
         let known = known.facts.unwrap_or_default();
         let realm = Realm::of(session, &caller).await?;
         let mut facts = case.facts_at(realm.now);
@@ -432,12 +435,14 @@ impl Amend {
             // The incident has its place in the realm's time already.
             facts.detected_at = moment(&detected_at);
         }
-        self.from.stands(&case, &facts, &realm)?;
+        let contact = self.from.contact(&case, known_contact.clone());
+        self.from.stands(&case, &facts, &contact, &realm)?;
         let ask = AmendRequestRequest {
             request_id: session.request_id()?,
             request: request.clone(),
             facts: Some(wire::facts(&facts)),
-            contact: Some(self.from.contact(&case)),
+            // Nothing else is said of it: it stays as it is.
+            contact: (contact != known_contact).then_some(contact),
         };
         let answer = session.intake(&caller).await?.amend_request(ask).await?.into_inner();
         let name = self.one.request.as_str();

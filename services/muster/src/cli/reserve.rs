@@ -220,12 +220,12 @@ impl MandateWord {
             Self::Sign { hospital, from, until } => {
                 let caller = session.caller(Role::Authority)?;
                 let now = session.now(&caller).await?;
-                let from = from.map_or(now, |from| from.from(now));
+                let (from, until) = session.period(from, until, now);
                 let ask = SignMandateRequest {
                     request_id: session.request_id()?,
                     hospital,
                     from: Some(timestamp(from)),
-                    until: Some(timestamp(until.from(from))),
+                    until: Some(timestamp(until)),
                 };
                 let answer = session.registry(&caller).await?.sign_mandate(ask).await?.into_inner();
                 let mandate = &answer.mandate;

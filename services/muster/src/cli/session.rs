@@ -19,7 +19,7 @@ use muster_api::{
     r#type::v1::{Position, ReadAt},
 };
 use muster_domain::kernel::{Actor, Role, Timestamp};
-use muster_runtime::ids;
+use muster_runtime::{ids, status::explain};
 use prost::{Message, Name};
 use tonic::{
     GrpcMethod, Request, Status,
@@ -36,15 +36,21 @@ use super::{
     json::Json,
     look::Look,
     show::{Show, moment},
-    values::AsOf,
+    values::{AsOf, Until},
 };
 use crate::exit::Exit;
 
 /// How long to wait for a connection.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+pub const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long to wait for an answer, or for a stream to begin. It is not told to Muster, which would use all of it.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Where Muster answers, for calls that do not wait for ever.
+pub fn endpoint(address: &str) -> Result<Endpoint, tonic::transport::Error> {
+    let endpoint = Endpoint::from_shared(address.to_owned())?;
+    Ok(endpoint.connect_timeout(CONNECT_PATIENCE).timeout(ANSWER_PATIENCE))
+}
 
 /// The verbs of calls that change nothing.
 const READS: [&str; 3] = ["Get", "List", "Watch"];
@@ -76,6 +82,8 @@ pub struct Session {
     context: Option<Context>,
     channel: tokio::sync::OnceCell<Channel>,
     request_id: OnceCell<Uuid>,
+    /// The command's times as options, if they were counted from a moment that will be another one next time.
+    counted: OnceCell<String>,
     /// Whether a call that may change something was handed to the line.
     commanded: Arc<AtomicBool>,
 }
@@ -87,8 +95,8 @@ impl Session {
             Ok(path) => Context::read(&path)?,
             Err(_) => None,
         };
-        let commanded = Arc::default();
-        Ok(Self { globals, context, channel: tokio::sync::OnceCell::new(), request_id: OnceCell::new(), commanded })
+        let (channel, request_id, counted) = (tokio::sync::OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Ok(Self { globals, context, channel, request_id, counted, commanded: Arc::default() })
     }
 
     /// The same command's way, looking at another moment.
@@ -96,7 +104,8 @@ impl Session {
         let globals = Globals { as_of: Some(as_of), ..self.globals.clone() };
         let channel = tokio::sync::OnceCell::new_with(self.channel.get().cloned());
         let commanded = self.commanded.clone();
-        Self { globals, context: self.context.clone(), channel, request_id: OnceCell::new(), commanded }
+        let (request_id, counted) = (OnceCell::new(), OnceCell::new());
+        Self { globals, context: self.context.clone(), channel, request_id, counted, commanded }
     }
 
     async fn channel(&self) -> Result<Channel, Failure> {
@@ -106,15 +115,10 @@ impl Session {
                 says: format!("no muster answers at {address}: {}; nothing was sent", innermost(error)),
                 way_out: "start it with `muster up`, or say where it is: --address http://HOST:PORT".to_owned(),
             };
-            let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|_| {
+            let endpoint = endpoint(address).map_err(|_| {
                 Failure::usage(format!("'{address}' is no address"), "write --address http://HOST:PORT")
             })?;
-            endpoint
-                .connect_timeout(CONNECT_PATIENCE)
-                .timeout(ANSWER_PATIENCE)
-                .connect()
-                .await
-                .map_err(|error| unreachable(&error))
+            endpoint.connect().await.map_err(|error| unreachable(&error))
         };
         self.channel.get_or_try_init(|| connect).await.cloned()
     }
@@ -181,6 +185,18 @@ impl Session {
         self.caller(Role::Auditor)
     }
 
+    /// Refuses to look back, or to wait for a position, where `what` tells how things stand now.
+    pub fn only_now(&self, what: &str) -> Result<(), Failure> {
+        let given = [("--as-of", self.globals.as_of.is_some()), ("--at-least", self.globals.at_least.is_some())];
+        match given.into_iter().find(|(_, is_given)| *is_given) {
+            Some((option, _)) => {
+                let says = format!("{option} does nothing for `muster {what}`, which tells how things stand now");
+                Err(Failure::usage(says, format!("leave out {option}; to look back: muster as-of MOMENT board")))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// At which moment to look.
     pub fn read_at(&self) -> Option<ReadAt> {
         let at = ReadAt {
@@ -198,6 +214,12 @@ impl Session {
                 "leave out --as-of; it is for looking, e.g. `muster board --as-of 12.0`",
             ));
         }
+        if self.globals.at_least.is_some() {
+            return Err(Failure::usage(
+                "a command waits for no position",
+                "leave out --at-least; it is for looking, e.g. `muster board --at-least 12.0`",
+            ));
+        }
         let id = self.request_id.get_or_init(|| match self.globals.request_id {
             Some(id) => id,
             None => ids::new(),
@@ -205,18 +227,41 @@ impl Session {
         Ok(id.to_string())
     }
 
-    /// What became of the command that failed, if it is one and Muster could not answer now.
+    /// A period from a time, or else from now; where that is another one next time, it is noted.
+    pub fn period(&self, from: Option<Until>, until: Until, now: Timestamp) -> (Timestamp, Timestamp) {
+        let begins = from.map_or(now, |from| from.from(now));
+        let ends = until.from(begins);
+        if !matches!(from, Some(Until::Time(_))) {
+            self.counted(format!("--from {begins} --until {ends}"));
+        }
+        (begins, ends)
+    }
+
+    /// Notes the command's times, written as options: given again, it is the same command only with these.
+    pub fn counted(&self, times: String) {
+        // A command counts its times once.
+        let _ = self.counted.set(times);
+    }
+
+    /// What became of the command that failed, if it is one and Muster could not answer now, or had the id already.
     pub fn fate(&self, failure: &Failure) -> Option<String> {
         let id = self.request_id.get()?;
+        let counted = self.counted.get();
+        let is_reused = failure.status().is_some_and(|status| explain(status).reason == "REQUEST_ID_REUSED");
+        if let Some(times) = counted.filter(|_| is_reused) {
+            return Some(format!(
+                "The times are counted anew each time, now as {times}: if the command was given before, say the times that \
+                 it had then, and it is not done twice"
+            ));
+        }
+        let again = counted.map_or_else(|| format!("--request-id {id}"), |times| format!("--request-id {id} {times}"));
         let status = failure.status().filter(|_| Exit::from(failure) == Exit::Unavailable)?;
         Some(if !self.commanded.load(Ordering::Relaxed) || never_left(status) {
             "The command was not sent: give it again once muster answers".to_owned()
         } else if is_done_unknown(status) {
-            format!(
-                "Whether it was done is not known: with --request-id {id} it is done once, however often it is given"
-            )
+            format!("Whether it was done is not known: with {again} it is done once, however often it is given")
         } else {
-            format!("Nothing was done; with --request-id {id} it is the same command")
+            format!("Nothing was done; with {again} it is the same command")
         })
     }
 

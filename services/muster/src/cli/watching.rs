@@ -14,6 +14,7 @@ use muster_api::{
 };
 use muster_domain::kernel::{Actor, Timestamp};
 use muster_edge::wire::fields::timestamp;
+use muster_monitor::views::standing::State;
 use tonic::{Status, Streaming};
 
 use super::{
@@ -172,6 +173,7 @@ impl Stats {
 }
 
 pub(super) async fn status(session: &Session) -> Result<(), Failure> {
+    session.only_now("status")?;
     let caller = session.reader()?;
     session.show(&session.monitor(&caller).await?.get_status(GetStatusRequest {}).await?.into_inner())
 }
@@ -202,6 +204,7 @@ impl Log {
         if !self.follow {
             return session.show(&self.events(session, &caller, after, self.limit).await?);
         }
+        session.only_now("log --follow")?;
         let mut after = after;
         loop {
             let answer = self.events(session, &caller, after, usize::MAX).await?;
@@ -234,6 +237,7 @@ impl Log {
                 page_token: all.next_page_token.clone(),
                 request: self.request.as_ref().map(|name| name.as_str().to_owned()).unwrap_or_default(),
                 subject: self.subject.clone(),
+                read_at: session.read_at(),
             };
             let mut answer = client.list_events(ask).await?.into_inner();
             all.entries.append(&mut answer.entries);
@@ -264,6 +268,9 @@ pub enum WatchWord {
     Request {
         #[command(flatten)]
         one: request::One,
+        /// Stop once it is in this state, e.g. assessed
+        #[arg(long, value_name = "STATE", value_parser = state)]
+        until: Option<State>,
         /// Go on from this position
         #[arg(long, value_name = "POSITION")]
         after: Option<Place>,
@@ -276,8 +283,13 @@ pub enum WatchWord {
     },
 }
 
+fn state(text: &str) -> Result<State, String> {
+    State::parse(text).map_err(|error| error.to_string())
+}
+
 impl WatchWord {
     pub(super) async fn tell(self, session: &Session) -> Result<(), Failure> {
+        session.only_now("watch")?;
         let caller = session.reader()?;
         match self {
             Self::Board { filter, closed, after } => {
@@ -289,13 +301,14 @@ impl WatchWord {
                 watch(session, "board", after, open, |session, message| board_changes(session, message, &mut numbers))
                     .await
             }
-            Self::Request { one, after } => {
+            Self::Request { one, until, after } => {
                 let name = one.request.as_str();
                 let open = async |after| {
                     let ask = WatchRequestRequest { request: name.to_owned(), after };
                     Ok(session.monitor(&caller).await?.watch_request(ask).await?.into_inner())
                 };
-                watch(session, &format!("request {name}"), after, open, page_changes).await
+                let what = format!("request {name}");
+                watch(session, &what, after, open, |session, message| page_changes(session, message, until)).await
             }
             Self::Offers { after } => {
                 let open = async |after| {
@@ -308,13 +321,14 @@ impl WatchWord {
     }
 }
 
-/// What a message of a stream says: up to where everything was told, and the change.
+/// What a message of a stream says: up to where everything was told, the change, and whether nothing else is waited for.
 struct Change {
     position: Option<Position>,
     text: String,
+    last: bool,
 }
 
-/// Tells a stream until the reader goes away. A line that breaks is taken up again where it broke.
+/// Tells a stream until the reader goes away or what is waited for was told. A line that breaks is taken up again where it broke.
 async fn watch<M: prost::Message + prost::Name + Default>(
     session: &Session,
     what: &str,
@@ -329,8 +343,11 @@ async fn watch<M: prost::Message + prost::Name + Default>(
             Ok(mut stream) => loop {
                 match stream.message().await {
                     Ok(Some(message)) => {
-                        let Change { position, text } = change(session, &message);
+                        let Change { position, text, last } = change(session, &message);
                         session.stream(&message, &text)?;
+                        if last {
+                            return Ok(());
+                        }
                         after = position.or(after);
                         tries = 0;
                     }
@@ -363,16 +380,22 @@ fn board_changes(session: &Session, message: &WatchBoardResponse, numbers: &mut 
         let number = numbers.get(request).unwrap_or(request);
         text += &format!("{}  {number}  is no longer shown\n", short(look.now));
     }
-    Change { position: message.position, text }
+    Change { position: message.position, text, last: false }
 }
 
-fn page_changes(session: &Session, message: &WatchRequestResponse) -> Change {
+fn page_changes(session: &Session, message: &WatchRequestResponse, until: Option<State>) -> Change {
     let look = session.look(message.now.as_ref().map(moment).unwrap_or_default());
     let page = message.page.as_ref().map(|page| format!("{}\n", page_text(look, page)));
-    Change { position: message.position, text: page.unwrap_or_default() }
+    let state = message.page.as_ref().and_then(|page| page.card.as_ref()).map(|card| card.state.as_str());
+    Change {
+        position: message.position,
+        text: page.unwrap_or_default(),
+        last: until.is_some() && state == until.map(State::as_str),
+    }
 }
 
 fn offer_changes(session: &Session, message: &WatchOffersResponse) -> Change {
     let look = session.look(message.now.as_ref().map(moment).unwrap_or_default());
-    Change { position: message.position, text: message.offers.iter().map(|offer| offer_line(look, offer)).collect() }
+    let text = message.offers.iter().map(|offer| offer_line(look, offer)).collect();
+    Change { position: message.position, text, last: false }
 }

@@ -7,7 +7,7 @@ use muster_api::dispatch::v1::{
     ListOffersResponse, MarkSeenRequest, ReleaseEngagementRequest, ReopenPackageRequest, ReportDaysRequest,
     ReportStageRequest, RescindOfferRequest,
 };
-use muster_domain::kernel::Role;
+use muster_domain::kernel::{Actor, Role};
 use muster_edge::wire::fields::timestamp;
 
 use super::{
@@ -233,7 +233,7 @@ impl EngagementWord {
         match self {
             Self::List(engagements) => {
                 let caller = session.reader()?;
-                let all = engagements.find(session).await?;
+                let all = engagements.find(session, &caller).await?;
                 session.show_now(&all, &caller).await
             }
             Self::Stage { offer: Offer { offer }, stage } => {
@@ -280,13 +280,12 @@ impl EngagementWord {
 }
 
 impl Engagements {
-    async fn find(&self, session: &Session) -> Result<ListEngagementsResponse, Failure> {
-        let caller = session.reader()?;
+    async fn find(&self, session: &Session, caller: &Actor) -> Result<ListEngagementsResponse, Failure> {
         let request = match &self.request {
-            Some(name) => session.request(name, &caller).await?,
+            Some(name) => session.request(name, caller).await?,
             None => String::new(),
         };
-        let mut client = session.dispatch(&caller).await?;
+        let mut client = session.dispatch(caller).await?;
         let mut all = ListEngagementsResponse::default();
         while let Some(size) = page_size(self.limit, all.engagements.len()) {
             let ask = ListEngagementsRequest {
@@ -311,25 +310,27 @@ impl Engagements {
 /// Lets support last until a time, or so much longer than it lasts now.
 async fn extend(session: &Session, offer: &str, until: Until, days: u32) -> Result<(), Failure> {
     let caller = session.caller(Role::Officer)?;
-    let mut client = session.dispatch(&caller).await?;
+    let request_id = session.request_id()?;
     let until = match until {
         Until::Time(time) => time,
         Until::After(_) => {
-            let ask = ListEngagementsRequest { page_size: 500, ..Default::default() };
-            let all = client.list_engagements(ask).await?.into_inner().engagements;
+            let every = Engagements { stage: Vec::new(), request: None, provider: String::new(), limit: usize::MAX };
+            let all = every.find(session, &caller).await?.engagements;
             let ends = all.iter().find(|each| each.offer == offer).and_then(|each| each.ends_at.as_ref());
             let says = format!("it is not known when {offer} ends");
             let ends = ends.ok_or_else(|| Failure::usage(says, "say until when: --until 2026-03-01T00:00:00Z"))?;
-            until.from(super::show::moment(ends))
+            let until = until.from(super::show::moment(ends));
+            session.counted(format!("--until {until}"));
+            until
         }
     };
     let ask = ExtendEngagementRequest {
-        request_id: session.request_id()?,
+        request_id,
         offer: offer.to_owned(),
         ends_at: Some(timestamp(until)),
         person_days: days,
     };
-    let answer = client.extend_engagement(ask).await?.into_inner();
+    let answer = session.dispatch(&caller).await?.extend_engagement(ask).await?.into_inner();
     session.done(&answer, answer.position, offer, &format!("{offer} lasts until {until}"))
 }
 
