@@ -39,7 +39,7 @@ use tokio_util::sync::CancellationToken;
 use crate::views::{Item, Monitor, ledger};
 
 /// Raised whenever the same log gives other rows than before.
-pub const FORM: u32 = 1;
+pub const FORM: u32 = 2;
 
 /// Requests and providers in one batch, about.
 const BATCH: usize = 512;
