@@ -124,22 +124,23 @@ impl Matching {
         }
     }
 
-    /// Seats a job at one of its options once these have left it and so much room was made, before anybody else moves in.
-    /// Whether it holds the job then; if not, this matching is of no use any more.
-    pub fn seat(&mut self, job: usize, place: usize, leaving: &[usize], room: Slots) -> bool {
+    /// The same with a job seated at one of its options once these have left it and so much room was made, before anybody else
+    /// moves in; `None` if the place does not hold the job even then.
+    pub fn seated(&self, job: usize, place: usize, leaving: &[usize], room: Slots) -> Option<Self> {
+        let wanted = self.jobs.get(job)?;
+        let left = leaving.iter().filter_map(|other| self.jobs.get(*other)).map(|other| other.takes);
+        let free = left.fold(self.free(place).and(&room), |free, takes| free.and(&takes));
+        if !free.holds(&wanted.takes) || !wanted.options().any(|(gate, _)| gate / 2 == place) {
+            return None;
+        }
+        let mut seated = self.clone();
         for other in leaving {
-            self.leave(*other);
+            seated.leave(*other);
         }
-        if let Some(free) = self.free.get_mut(place) {
-            *free = free.and(&room);
-        }
-        let Some(wanted) = self.jobs.get(job) else { return false };
-        let holds = self.free(place).holds(&wanted.takes) && wanted.options().any(|(gate, _)| gate / 2 == place);
-        if holds {
-            self.take(job, place);
-            self.room_was_made(place);
-        }
-        holds
+        *seated.free.get_mut(place)? = free;
+        seated.take(job, place);
+        seated.room_was_made(place);
+        Some(seated)
     }
 
     /// Tries again to place a job that found no place.

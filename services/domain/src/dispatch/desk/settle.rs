@@ -391,8 +391,7 @@ impl<'a> Round<'a> {
                 return Some((trial, yields));
             }
             // Whoever pays less there may have moved in first, and then days may be short.
-            let mut direct = self.matching.clone();
-            if direct.seat(job, place, &leaving, room) {
+            if let Some(direct) = self.matching.seated(job, place, &leaving, room) {
                 return Some((direct, yields));
             }
         }
