@@ -308,7 +308,7 @@ impl Work {
                 self.touch(offer, position);
             }
             DeskEvent::Seen { offer } => self.note(offer, position, |trail| trail.seen_at = Some(at)),
-            DeskEvent::Accepted { offer, mobilise_by, ends_at } => {
+            DeskEvent::Accepted { offer, mobilise_by, ends_at, .. } => {
                 let days_reserved = self.desk.offers.get(offer).map_or(0, |made| made.takes.days);
                 let engaged = Engaged::new(at, *mobilise_by, *ends_at, days_reserved);
                 self.note(offer, position, |trail| (trail.ended_at, trail.engaged) = (Some(at), Some(engaged)));
@@ -333,6 +333,8 @@ impl Work {
             DeskEvent::Completed { offer, .. } => self.ended(offer, "", at, position),
             DeskEvent::Released { offer, note, .. } => self.ended(offer, note, at, position),
             DeskEvent::RequirementTaken(_)
+            | DeskEvent::CouncilActTaken(_)
+            | DeskEvent::RepealTaken { .. }
             | DeskEvent::PolicyTaken(_)
             | DeskEvent::GrantTaken { .. }
             | DeskEvent::WithdrawalTaken { .. }

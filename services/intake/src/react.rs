@@ -173,6 +173,8 @@ impl Errands {
             }
             DeskEvent::ProviderTaken { .. }
             | DeskEvent::RequirementTaken(_)
+            | DeskEvent::CouncilActTaken(_)
+            | DeskEvent::RepealTaken { .. }
             | DeskEvent::PolicyTaken(_)
             | DeskEvent::PriorityTaken { .. }
             | DeskEvent::Offered { .. }

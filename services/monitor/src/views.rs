@@ -255,6 +255,8 @@ impl Monitor {
             | DeskEvent::Completed { offer, .. }
             | DeskEvent::Released { offer, .. } => self.work.desk().offers.get(offer).map(|made| &made.provider),
             DeskEvent::RequirementTaken(_)
+            | DeskEvent::CouncilActTaken(_)
+            | DeskEvent::RepealTaken { .. }
             | DeskEvent::PolicyTaken(_)
             | DeskEvent::GrantTaken { .. }
             | DeskEvent::PriorityTaken { .. }

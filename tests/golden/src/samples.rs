@@ -158,6 +158,8 @@ samples! {
     DeskEvent {
         ProviderTaken { provider: provider(), suspended: true }
         RequirementTaken { 0: requirement() }
+        CouncilActTaken { 0: council_act() }
+        RepealTaken { country: council_act().country, reference: council_act().reference }
         PolicyTaken { 0: policy() }
         GrantTaken { case: case(), terms: terms(), key: key(), packages: packages() }
         PriorityTaken { key: key() }
@@ -172,7 +174,7 @@ samples! {
             considered: considered(),
         }
         Seen { offer: offer_id("r-7f3a-p1-o1") }
-        Accepted { offer: offer_id("r-7f3a-p1-o1"), mobilise_by: at(7), ends_at: at(720) }
+        Accepted { offer: offer_id("r-7f3a-p1-o1"), accepted_at: at(1), mobilise_by: at(7), ends_at: at(720) }
         Declined {
             offer: offer_id("r-7f3a-p1-o2"),
             reason: DeclineReason::NoCapacity,

@@ -322,7 +322,8 @@ pub fn cuts() -> Vec<Cut> {
 /// What matching knows.
 pub fn case() -> Case {
     let Facts { incident, country, languages, entity, suppliers, tlp, .. } = facts();
-    Case { request: request(), hospital: hospital().id, incident, country, languages, entity, suppliers, tlp }
+    let (request, hospital, user) = (request(), hospital().id, authority().kind);
+    Case { request, hospital, incident, country, languages, entity, suppliers, tlp, user }
 }
 
 /// A policy.

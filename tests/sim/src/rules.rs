@@ -1,13 +1,18 @@
 //! The hard rules of matching, told a second time: who may be asked for a package at a moment.
 
+use std::time::Duration;
+
 use muster_domain::{
+    codes::Country,
     dispatch::events::Package,
     eligibility::events::Case,
     kernel::{PackageId, ProviderId, Timestamp},
-    registry::events::{Category, ConflictEffect, ConflictScope, Contract, NationalRequirement, Provider},
+    registry::events::{
+        AuthorityKind, Category, ConflictEffect, ConflictScope, Contract, CouncilAct, NationalRequirement, Provider,
+    },
 };
 
-use crate::timeline::{Moment, Timeline};
+use crate::timeline::{Grant, Moment, Timeline};
 
 /// Everything that forbids asking `provider`, in words; empty if nothing does.
 pub fn forbids(
@@ -89,6 +94,7 @@ impl<'a> Timeline<'a> {
         };
         let requirement = self.requirement_at(grant.case.country, moment);
         let mut found = forbids(terms, grant.case, asked.package, requirement, now);
+        found.extend(self.closed_to(grant, moment, now));
         if self.is_conflicted(package, provider, moment) {
             found.push("it declared a conflict of interest with this case".to_owned());
         }
@@ -96,5 +102,35 @@ impl<'a> Timeline<'a> {
             found.push("it declined, let expire or gave back this package before".to_owned());
         }
         found
+    }
+
+    /// Why the Reserve is closed to whoever asked, in words, if it is: to a third country without a Council act in force, and once
+    /// the days are over that the act allows for one request, counted from when work on it was first taken.
+    pub fn closed_to(&self, grant: &Grant, moment: Moment, now: Timestamp) -> Option<String> {
+        let country = grant.case.country;
+        if grant.case.user != AuthorityKind::ThirdCountry {
+            return None;
+        }
+        let Some(act) = self.act_at(country, moment, now) else { return Some(format!("no act opens it to {country}")) };
+        let over = self.cap_of(grant, act, moment).is_some_and(|end| end <= now);
+        over.then(|| format!("the days that {} allows are over", act.reference))
+    }
+
+    /// The Council act in force for a third country.
+    pub fn act_at(&self, country: Country, moment: Moment, now: Timestamp) -> Option<&'a CouncilAct> {
+        let binds = |(taken, act): &&(Moment, &'a CouncilAct)| {
+            let repealed = self.repeals.get(&(country, act.reference.as_str()));
+            act.country == country && *taken <= moment && repealed.is_none_or(|repealed| *repealed > moment)
+        };
+        self.acts.iter().filter(binds).map(|(_, act)| *act).find(|act| (act.from..act.until).contains(&now))
+    }
+
+    /// When the days are over that an act allows for one request, if work on it was taken by then and the act sets a cap.
+    pub fn cap_of(&self, grant: &Grant, act: &CouncilAct, moment: Moment) -> Option<Timestamp> {
+        let taken =
+            grant.packages.iter().flat_map(|package| self.offers_of(package)).filter_map(|offer| offer.accepted());
+        let first = taken.filter(|taken| *taken <= moment).min()?;
+        let (_, commit) = self.steps.get(first.step)?;
+        Some(commit.received_at.plus(Duration::from_secs(u64::from(act.days_max?) * 24 * 3600)))
     }
 }

@@ -12,7 +12,7 @@ use muster_domain::{
     eligibility::events::{Case, Policy, PriorityKey, Terms},
     event::Event,
     kernel::{ContractId, OfferId, PackageId, ProviderId, RequestId, Timestamp},
-    registry::events::{NationalRequirement, Provider},
+    registry::events::{CouncilAct, NationalRequirement, Provider},
 };
 use muster_journal::stored::{Commit, Position};
 
@@ -110,6 +110,8 @@ pub struct Offer<'a> {
     pub stages: Vec<(Moment, Stage)>,
     /// Days added to it.
     pub extended: Vec<(Moment, u32)>,
+    /// When its work was to end, as it was accepted and extended.
+    pub ends: Over<Timestamp>,
     /// When and how its work ended, and the days used in all.
     pub ended: Option<(Moment, Ended, u32)>,
 }
@@ -175,6 +177,10 @@ pub struct Timeline<'a> {
     pub terms: BTreeMap<&'a ProviderId, Over<(&'a Provider, bool)>>,
     /// National requirements that bound.
     pub requirements: BTreeMap<Country, Over<&'a NationalRequirement>>,
+    /// Council acts that bound, and since when.
+    pub acts: Vec<(Moment, &'a CouncilAct)>,
+    /// When they no longer did, by country and reference.
+    pub repeals: BTreeMap<(Country, &'a str), Moment>,
     /// Policies in force after the built-in one.
     pub policies: Over<&'a Policy>,
     /// Grants.
@@ -228,6 +234,10 @@ impl<'a> Timeline<'a> {
             DeskEvent::RequirementTaken(requirement) => {
                 self.requirements.entry(requirement.member_state).or_default().set(now, requirement);
             }
+            DeskEvent::CouncilActTaken(act) => self.acts.push((now, act)),
+            DeskEvent::RepealTaken { country, reference } => {
+                self.repeals.entry((*country, reference)).or_insert(now);
+            }
             DeskEvent::PolicyTaken(policy) => self.policies.set(now, policy),
             DeskEvent::GrantTaken { case, terms, key, packages } => self.grant(now, case, terms, key, packages),
             DeskEvent::PriorityTaken { key } => {
@@ -239,7 +249,10 @@ impl<'a> Timeline<'a> {
                 self.withdrawn.entry(request).or_insert(now);
             }
             DeskEvent::Offered { .. } => self.offer(now, event),
-            DeskEvent::Accepted { offer, .. } => self.answer(now, offer, Answer::Accepted),
+            DeskEvent::Accepted { offer, ends_at, .. } => {
+                self.answer(now, offer, Answer::Accepted);
+                self.ends(now, offer, *ends_at);
+            }
             DeskEvent::Declined { offer, reason, .. } => self.answer(now, offer, Answer::Declined(*reason)),
             DeskEvent::Expired { offer } => self.answer(now, offer, Answer::Expired),
             DeskEvent::Rescinded { offer, reason, .. } => self.answer(now, offer, Answer::Rescinded(*reason)),
@@ -259,10 +272,11 @@ impl<'a> Timeline<'a> {
                     offer.stages.push((now, *stage));
                 }
             }
-            DeskEvent::Extended { offer, person_days, .. } => {
+            DeskEvent::Extended { offer, person_days, ends_at } => {
                 if let Some(offer) = self.offers.get_mut(offer) {
                     offer.extended.push((now, *person_days));
                 }
+                self.ends(now, offer, *ends_at);
             }
             DeskEvent::Completed { offer, days_used } => self.end(now, offer, Ended::Completed, *days_used),
             DeskEvent::Released { offer, reason, days_used, .. } => {
@@ -312,6 +326,7 @@ impl<'a> Timeline<'a> {
             answered: None,
             stages: Vec::new(),
             extended: Vec::new(),
+            ends: Over::default(),
             ended: None,
         };
         self.offers.insert(offer, made);
@@ -320,6 +335,12 @@ impl<'a> Timeline<'a> {
     fn answer(&mut self, now: Moment, offer: &OfferId, answer: Answer) {
         if let Some(offer) = self.offers.get_mut(offer) {
             offer.answered.get_or_insert((now, answer));
+        }
+    }
+
+    fn ends(&mut self, now: Moment, offer: &OfferId, at: Timestamp) {
+        if let Some(offer) = self.offers.get_mut(offer) {
+            offer.ends.set(now, at);
         }
     }
 
@@ -385,8 +406,8 @@ impl<'a> Timeline<'a> {
                 Answer::Accepted | Answer::Rescinded(_) | Answer::Lost => None,
             });
             let gave_back = offer.ended.and_then(|(at, how, _)| match how {
+                Ended::Released(ReleaseReason::Withdrawn | ReleaseReason::AccessEnded) | Ended::Completed => None,
                 Ended::Released(_) => Some(at),
-                Ended::Completed => None,
             });
             said_no.into_iter().chain(gave_back).any(|at| since <= at && at < moment)
         })

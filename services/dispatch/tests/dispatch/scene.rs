@@ -22,7 +22,9 @@ use muster_domain::{
     event::Event,
     intake::events::{Emergency, Entity, Facts, Impact, IncidentClass, Needs, Precision, RequestEvent, Spillover},
     kernel::{ContractId, HospitalId, ProviderId, RequestId, Role, SubjectRef},
-    registry::events::{Annex, Capacity, Category, Contract, Mobilisation, Provider, ProviderEvent, Size},
+    registry::events::{
+        Annex, AuthorityKind, Capacity, Category, Contract, Mobilisation, Provider, ProviderEvent, Size,
+    },
 };
 use muster_edge::testing::{Rig, START, actor, call};
 use muster_journal::{
@@ -284,6 +286,7 @@ pub fn case(request: &RequestId, hospital: &HospitalId) -> Case {
         entity: entity(),
         suppliers: BTreeSet::new(),
         tlp: Tlp::Amber,
+        user: AuthorityKind::Csirt,
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Question<'a> {
     pub package: &'a Package,
     /// What the Member State requires, if it requires anything.
     pub requirement: Option<&'a NationalRequirement>,
+    /// Whether the Reserve is open to the user: always, but for third countries (Art 19(4)).
+    pub open: bool,
     /// The moment of asking.
     pub at: Timestamp,
 }
@@ -29,6 +31,7 @@ pub fn contract_at(provider: &Provider, at: Timestamp) -> Option<&Contract> {
 /// moment, and whether the provider was tried before, are not looked at here.
 pub fn admissible<'a>(provider: &'a Provider, suspended: bool, question: &Question) -> Result<&'a Contract, Rule> {
     let Question { package, .. } = question;
+    hold(question.open, Rule::CouncilAct)?;
     let contract = contract_at(provider, question.at).ok_or(Rule::ContractInForce)?;
     let onsite = package.onsite_teams > 0;
     for_the_case(provider, contract, suspended, onsite, question)?;
@@ -170,6 +173,9 @@ pub fn because(rule: Rule, provider: &Provider, question: &Question) -> String {
     let case = question.case;
     let list = |items: Vec<&str>| if items.is_empty() { "none".to_owned() } else { items.join(", ") };
     match rule {
+        Rule::CouncilAct => {
+            format!("no Council act opens the Reserve to {} for this any more (Art 19(4), 19(10))", case.country)
+        }
         Rule::ContractInForce => "no contract is in force (Art 14(2), 17)".to_owned(),
         Rule::NotSuspended => "it is suspended".to_owned(),
         Rule::MemberState => format!("its contract does not cover {} (Art 17(1)(a))", case.country),

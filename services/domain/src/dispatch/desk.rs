@@ -10,8 +10,10 @@
 //!                 └───────────────────────┘        given up, withdrawn: from any state but completed
 //! ```
 
+mod access;
 mod answer;
 mod evolve;
+mod finished;
 mod index;
 mod lapse;
 mod rejection;
@@ -38,7 +40,10 @@ use crate::{
     },
     eligibility::events::{Case, Policy, PriorityKey, Terms},
     kernel::{Aggregate, ContractId, Corrupt, OfferId, PackageId, ProviderId, Received, RequestId, Timestamp},
-    registry::events::{Capacity, NationalRequirement, Provider},
+    registry::{
+        events::{Capacity, CouncilAct, NationalRequirement, Provider},
+        third_country::ThirdCountry,
+    },
 };
 
 /// Packages offered or escalated in one commit at most; a wake-up goes on with the rest.
@@ -72,6 +77,15 @@ pub enum Command {
     },
     /// A Member State's requirement was set.
     TakeRequirement(NationalRequirement),
+    /// A Council act was adopted.
+    TakeCouncilAct(CouncilAct),
+    /// A Council act was repealed.
+    TakeRepeal {
+        /// Of which third country.
+        country: Country,
+        /// The act's reference.
+        reference: String,
+    },
     /// A policy was put in force.
     TakePolicy(Policy),
     /// A request was granted, in full or in part.
@@ -213,6 +227,8 @@ pub struct Granted {
     pub packages: Vec<PackageId>,
     /// Providers that declared a conflict of interest (Art 17(2)(c)): it holds for the case, whoever asks again.
     pub conflicted: BTreeSet<ProviderId>,
+    /// When a provider first took work of it: days of support count from here.
+    pub began_at: Option<Timestamp>,
     /// Whether nothing more will happen for it.
     pub finished: bool,
 }
@@ -251,6 +267,8 @@ pub struct Assignment {
     pub tried: BTreeSet<ProviderId>,
     /// Whether any provider ever took it.
     pub supported: bool,
+    /// When support for it ends, once a provider was on task: whoever goes on does what is left.
+    pub ends_at: Option<Timestamp>,
 }
 
 /// Where an offer stands.
@@ -374,6 +392,8 @@ pub struct Desk {
     pub providers: BTreeMap<ProviderId, Enlisted>,
     /// National requirements.
     pub requirements: BTreeMap<Country, NationalRequirement>,
+    /// Council acts by third country.
+    pub third_countries: BTreeMap<Country, ThirdCountry>,
     /// The policy in force.
     pub policy: Policy,
     /// Granted requests.
@@ -399,6 +419,7 @@ impl Default for Desk {
         Self {
             providers: BTreeMap::new(),
             requirements: BTreeMap::new(),
+            third_countries: BTreeMap::new(),
             policy: Policy::built_in(),
             requests: BTreeMap::new(),
             withdrawn: BTreeSet::new(),
@@ -446,7 +467,7 @@ impl Desk {
         let mut events = self.answer(command, received, now)?;
         self.take_all(&events)?;
         if wakes || events.iter().any(unsettles) {
-            for step in [Self::lapse, Self::settle] {
+            for step in [Self::close, Self::lapse, Self::settle] {
                 let caused = step(self, now);
                 self.take_all(&caused)?;
                 events.extend(caused);
@@ -460,55 +481,6 @@ impl Desk {
 
     fn take_all(&mut self, events: &[DeskEvent]) -> Result<(), Rejection> {
         events.iter().try_for_each(|event| self.evolve(event)).map_err(Rejection::Corrupt)
-    }
-
-    /// Requests for which, after these events, nothing more will happen.
-    fn finished(&self, events: &[DeskEvent]) -> Vec<DeskEvent> {
-        let over = |package: &PackageId| match self.assignments.get(package).map(|a| &a.standing) {
-            Some(Standing::Waiting { .. } | Standing::Offered(_) | Standing::Engaged(_)) => false,
-            Some(Standing::Completed | Standing::GivenUp | Standing::Withdrawn) | None => true,
-        };
-        let supported = |package: &PackageId| self.assignments.get(package).is_some_and(|a| a.supported);
-        let touched: BTreeSet<_> = events.iter().filter_map(|event| self.may_finish(event)).collect();
-        touched
-            .into_iter()
-            .filter_map(|request| self.requests.get_key_value(request))
-            .filter(|(_, granted)| !granted.finished && granted.packages.iter().all(over))
-            .map(|(request, granted)| DeskEvent::RequestFinished {
-                request: request.clone(),
-                supported: granted.packages.iter().any(supported),
-            })
-            .collect()
-    }
-
-    /// The request that an event may have brought to its end.
-    fn may_finish<'a>(&'a self, event: &'a DeskEvent) -> Option<&'a RequestId> {
-        let of_package = |package: &PackageId| self.assignments.get(package).map(|assignment| &assignment.request);
-        match event {
-            DeskEvent::GrantTaken { case, .. } => Some(&case.request),
-            DeskEvent::WithdrawalTaken { request } => Some(request),
-            DeskEvent::GivenUp { package, .. } => of_package(package),
-            DeskEvent::Completed { offer, .. } | DeskEvent::Released { offer, .. } => {
-                of_package(&self.offers.get(offer)?.package)
-            }
-            DeskEvent::ProviderTaken { .. }
-            | DeskEvent::RequirementTaken(_)
-            | DeskEvent::PolicyTaken(_)
-            | DeskEvent::PriorityTaken { .. }
-            | DeskEvent::Offered { .. }
-            | DeskEvent::Seen { .. }
-            | DeskEvent::Accepted { .. }
-            | DeskEvent::Declined { .. }
-            | DeskEvent::Expired { .. }
-            | DeskEvent::Rescinded { .. }
-            | DeskEvent::Lost { .. }
-            | DeskEvent::Escalated { .. }
-            | DeskEvent::Reopened { .. }
-            | DeskEvent::StageReached { .. }
-            | DeskEvent::DaysReported { .. }
-            | DeskEvent::Extended { .. }
-            | DeskEvent::RequestFinished { .. } => None,
-        }
     }
 
     /// How many packages one commit offers or escalates at most.
@@ -568,6 +540,8 @@ fn unsettles(event: &DeskEvent) -> bool {
         | DeskEvent::Extended { .. } => false,
         DeskEvent::ProviderTaken { .. }
         | DeskEvent::RequirementTaken(_)
+        | DeskEvent::CouncilActTaken(_)
+        | DeskEvent::RepealTaken { .. }
         | DeskEvent::PolicyTaken(_)
         | DeskEvent::GrantTaken { .. }
         | DeskEvent::PriorityTaken { .. }

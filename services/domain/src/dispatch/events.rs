@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    codes::{ServiceId, UnknownCode, code_list},
+    codes::{Country, ServiceId, UnknownCode, code_list},
     eligibility::events::{Case, Policy, PriorityKey, Terms},
     kernel::{ContractId, OfferId, PackageId, ProviderId, RequestId, Timestamp},
-    registry::events::{NationalRequirement, Provider},
+    registry::events::{CouncilAct, NationalRequirement, Provider},
 };
 
 /// What one provider is asked to do for one grant.
@@ -29,6 +29,8 @@ pub struct Package {
 code_list! {
     /// A hard rule of matching: one that fails drops the provider.
     Rule, "admissibility rules" {
+        /// Art 19(4), 19(10): a Council act in force, for a third country.
+        CouncilAct = "council-act",
         /// Art 14(2), 17: a contract in force.
         ContractInForce = "contract-in-force",
         /// House rule D12: not suspended.
@@ -146,6 +148,8 @@ code_list! {
         Withdrawn = "withdrawn",
         /// An officer released it.
         Officer = "officer",
+        /// No Council act opens the Reserve to the third country any more (Art 19(4), 19(10)).
+        AccessEnded = "access-ended",
     }
 }
 
@@ -161,6 +165,15 @@ pub enum DeskEvent {
     },
     /// A Member State's requirement binds from now on.
     RequirementTaken(NationalRequirement),
+    /// A Council act binds from now on, for its period.
+    CouncilActTaken(CouncilAct),
+    /// A Council act binds no longer.
+    RepealTaken {
+        /// Of which third country.
+        country: Country,
+        /// The act's reference.
+        reference: String,
+    },
     /// A policy binds from now on.
     PolicyTaken(Policy),
     /// A grant is in the queue, cut into packages.
@@ -210,6 +223,8 @@ pub enum DeskEvent {
     Accepted {
         /// Which.
         offer: OfferId,
+        /// When.
+        accepted_at: Timestamp,
         /// When it must be on task.
         mobilise_by: Timestamp,
         /// When support ends unless extended.

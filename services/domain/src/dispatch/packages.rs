@@ -58,7 +58,7 @@ pub fn cut(case: &Case, terms: &Terms, reserve: &Reserve) -> Vec<Package> {
 
 /// Providers that could carry the package by contract.
 fn carriers<'a>(case: &Case, package: &Package, reserve: &Reserve<'a>) -> Vec<&'a Contract> {
-    let question = Question { case, package, requirement: reserve.requirement, at: reserve.at };
+    let question = Question { case, package, requirement: reserve.requirement, open: true, at: reserve.at };
     let admit = |(provider, suspended): &(&'a Provider, bool)| admissible(provider, *suspended, &question).ok();
     reserve.providers.iter().filter_map(admit).collect()
 }
@@ -83,7 +83,7 @@ fn by_services(case: &Case, whole: &Package, reserve: &Reserve) -> Vec<Package> 
     let all = bits.of(&whole.services);
     let masks = |lead: bool| -> BTreeSet<u64> {
         let onsite = lead && whole.onsite_teams > 0;
-        let question = Question { case, package: whole, requirement: reserve.requirement, at: reserve.at };
+        let question = Question { case, package: whole, requirement: reserve.requirement, open: true, at: reserve.at };
         reserve
             .providers
             .iter()

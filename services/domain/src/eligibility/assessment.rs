@@ -423,7 +423,7 @@ impl Assessment {
 
     /// What matching needs to know.
     fn case(&self) -> Case {
-        let Submission { request, hospital, facts, .. } = &self.submission;
+        let Submission { request, hospital, facts, route, .. } = &self.submission;
         Case {
             request: request.clone(),
             hospital: hospital.clone(),
@@ -433,6 +433,7 @@ impl Assessment {
             entity: facts.entity.clone(),
             suppliers: facts.suppliers.clone(),
             tlp: facts.tlp,
+            user: route.kind,
         }
     }
 }

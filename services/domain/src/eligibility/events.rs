@@ -6,7 +6,7 @@ use crate::{
     codes::{Country, Language, ServiceId, Tlp, UnknownCode, code_list},
     intake::events::{Emergency, Entity, Facts, Route, Spillover},
     kernel::{HospitalId, PrincipalId, RequestId, Timestamp},
-    registry::events::{Annex, Category, CouncilAct, Size},
+    registry::events::{Annex, AuthorityKind, Category, CouncilAct, Size},
 };
 
 code_list! {
@@ -165,6 +165,8 @@ pub struct Case {
     pub suppliers: BTreeSet<String>,
     /// Who may be told.
     pub tlp: Tlp,
+    /// Which kind of user asked (Art 14(3)).
+    pub user: AuthorityKind,
 }
 
 code_list! {

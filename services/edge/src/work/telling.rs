@@ -224,7 +224,7 @@ fn counted(looked: &[Looked]) -> Vec<v1::Candidate> {
 }
 
 fn candidates(granted: &Granted, package: &Package, looked: &[Looked], at: Timestamp) -> Vec<v1::Candidate> {
-    let question = Question { case: &granted.case, package, requirement: None, at };
+    let question = Question { case: &granted.case, package, requirement: None, open: true, at };
     let told = looked.iter().map(|Looked { terms, standing }| {
         let words = match standing {
             Standing::Dropped(rule) => because(*rule, terms, &question),

@@ -9,7 +9,7 @@ use muster_domain::{
     eligibility::events::{Case, PriorityKey},
     intake::events::{Entity, Facts},
     kernel::{ContractId, HospitalId, PrincipalId, RealmId, Received},
-    registry::events::{Capacity, Contract, Mobilisation},
+    registry::events::{AuthorityKind, Capacity, Contract, Mobilisation},
 };
 use muster_journal::{port::Subject, stored::Commit, subjects::Subjects};
 use uuid::Uuid;
@@ -155,6 +155,7 @@ fn grant(entity: &Entity, severity: u8) -> Command {
         entity: entity.clone(),
         suppliers: facts.suppliers,
         tlp: facts.tlp,
+        user: AuthorityKind::Csirt,
     };
     Command::TakeGrant { case, terms: samples::terms(), key: key(severity) }
 }

@@ -8,6 +8,8 @@ use super::keep::*;
 events! { DeskEvent {
     "dispatch.desk.provider-taken" 1 => ProviderTaken { provider, suspended } in DeskProviderTaken;
     "dispatch.desk.requirement-taken" 1 => RequirementTaken { 0: requirement } in DeskRequirementTaken;
+    "dispatch.desk.council-act-taken" 1 => CouncilActTaken { 0: act } in DeskCouncilActTaken;
+    "dispatch.desk.repeal-taken" 1 => RepealTaken { country, reference } in DeskRepealTaken;
     "dispatch.desk.policy-taken" 1 => PolicyTaken { 0: policy } in DeskPolicyTaken;
     "dispatch.desk.grant-taken" 1 => GrantTaken { case, terms, key, packages } in DeskGrantTaken;
     "dispatch.desk.priority-taken" 1 => PriorityTaken { key } in DeskPriorityTaken;
@@ -16,8 +18,9 @@ events! { DeskEvent {
         offer, package, provider, contract, expires_at: expires_at_unix_ms, extra, considered,
     } in DeskOffered;
     "dispatch.desk.seen" 1 => Seen { offer } in DeskSeen;
-    "dispatch.desk.accepted" 1 =>
-        Accepted { offer, mobilise_by: mobilise_by_unix_ms, ends_at: ends_at_unix_ms } in DeskAccepted;
+    "dispatch.desk.accepted" 1 => Accepted {
+        offer, accepted_at: accepted_at_unix_ms, mobilise_by: mobilise_by_unix_ms, ends_at: ends_at_unix_ms,
+    } in DeskAccepted;
     "dispatch.desk.declined" 1 => Declined { offer, reason, note } in DeskDeclined;
     "dispatch.desk.expired" 1 => Expired { offer } in DeskExpired;
     "dispatch.desk.rescinded" 1 => Rescinded { offer, reason, note } in DeskRescinded;

@@ -32,7 +32,7 @@ messages! {
     PriorityKey { bands, member_state_user, submitted_at: submitted_at_unix_ms, request }
     Terms { services, remote_teams, onsite_teams, person_days, duration: duration_ms }
     Cut { what, reason }
-    Case { request, hospital, incident, country, languages, entity, suppliers, tlp }
+    Case { request, hospital, incident, country, languages, entity, suppliers, tlp, user }
     Policy {
         version, grants, refuses, more_measures_rank_higher, duration: duration_ms, offer_stands: offer_stands_ms,
         offer_width, mobilise_grace: mobilise_grace_ms,

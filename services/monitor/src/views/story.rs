@@ -17,7 +17,11 @@ pub fn request_of<'a>(event: &'a DeskEvent, desk: &'a Desk) -> Option<&'a Reques
     let by_package = |package: &PackageId| desk.assignments.get(package).map(|a| &a.request);
     let by_offer = |offer: &OfferId| desk.offers.get(offer).and_then(|o| by_package(&o.package));
     match event {
-        DeskEvent::ProviderTaken { .. } | DeskEvent::RequirementTaken(_) | DeskEvent::PolicyTaken(_) => None,
+        DeskEvent::ProviderTaken { .. }
+        | DeskEvent::RequirementTaken(_)
+        | DeskEvent::CouncilActTaken(_)
+        | DeskEvent::RepealTaken { .. }
+        | DeskEvent::PolicyTaken(_) => None,
         DeskEvent::GrantTaken { case, .. } => Some(&case.request),
         DeskEvent::PriorityTaken { key } => Some(&key.request),
         DeskEvent::WithdrawalTaken { request } | DeskEvent::RequestFinished { request, .. } => Some(request),
@@ -179,7 +183,11 @@ fn dispatch(event: &DeskEvent, desk: &Desk) -> Option<String> {
     };
     let by = |offer: &OfferId| desk.offers.get(offer).map_or_else(|| offer.to_string(), |o| name(&o.provider));
     Some(match event {
-        DeskEvent::ProviderTaken { .. } | DeskEvent::RequirementTaken(_) | DeskEvent::PolicyTaken(_) => return None,
+        DeskEvent::ProviderTaken { .. }
+        | DeskEvent::RequirementTaken(_)
+        | DeskEvent::CouncilActTaken(_)
+        | DeskEvent::RepealTaken { .. }
+        | DeskEvent::PolicyTaken(_) => return None,
         DeskEvent::GrantTaken { packages, .. } => match packages.as_slice() {
             [one] => format!("one package: {}", package(one)),
             many => {

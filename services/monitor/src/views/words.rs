@@ -27,7 +27,7 @@ pub fn follows(event: &Event) -> bool {
     match event {
         DeskEvent::Rescinded { reason, .. } => *reason != RescindReason::Officer,
         DeskEvent::Released { reason, .. } => match reason {
-            ReleaseReason::NotMobilised | ReleaseReason::Withdrawn => true,
+            ReleaseReason::NotMobilised | ReleaseReason::Withdrawn | ReleaseReason::AccessEnded => true,
             ReleaseReason::Failed | ReleaseReason::Officer => false,
         },
         DeskEvent::Seen { .. }
@@ -41,6 +41,8 @@ pub fn follows(event: &Event) -> bool {
         | DeskEvent::Completed { .. } => false,
         DeskEvent::ProviderTaken { .. }
         | DeskEvent::RequirementTaken(_)
+        | DeskEvent::CouncilActTaken(_)
+        | DeskEvent::RepealTaken { .. }
         | DeskEvent::PolicyTaken(_)
         | DeskEvent::GrantTaken { .. }
         | DeskEvent::PriorityTaken { .. }
@@ -98,6 +100,12 @@ pub fn sentence(event: &Event, desk: &Desk) -> String {
         }
         Event::Desk(DeskEvent::RequirementTaken(requirement)) => {
             format!("the requirement of {} binds from here", requirement.member_state)
+        }
+        Event::Desk(DeskEvent::CouncilActTaken(act)) => {
+            format!("{} binds from here: the Reserve is open to {} in its time", act.reference, act.country)
+        }
+        Event::Desk(DeskEvent::RepealTaken { country, reference }) => {
+            format!("{reference} no longer opens the Reserve to {country}")
         }
         Event::Desk(DeskEvent::PolicyTaken(policy)) => format!("policy {} binds from here", policy.version),
         // What is about a request has its words in the request's story.

@@ -7,13 +7,14 @@ use std::time::Duration;
 use muster_domain::{
     dispatch::events::DeskEvent,
     eligibility::events::{Policy, PriorityKey},
-    kernel::{OfferId, Timestamp},
+    kernel::{OfferId, PackageId, Timestamp},
+    registry::events::AuthorityKind,
 };
 
 use super::Violation;
 use crate::{
     log::Entry,
-    timeline::{Moment, Timeline},
+    timeline::{Grant, Moment, Timeline},
 };
 
 /// Its id.
@@ -25,7 +26,10 @@ pub fn check(log: &[Entry]) -> Vec<Violation> {
     let mut found = Vec::new();
     for (moment, commit, event) in desk.events() {
         let mut says = offered(&desk, moment, commit.recorded_at, event);
-        if let DeskEvent::Accepted { offer, mobilise_by, ends_at } = event {
+        if let DeskEvent::Accepted { offer, accepted_at, mobilise_by, ends_at } = event {
+            if *accepted_at != commit.received_at {
+                says.push(format!("{offer} was accepted at {}, not at {accepted_at}", commit.received_at));
+            }
             says.extend(accepted(&desk, moment, commit.received_at, offer, (*mobilise_by, *ends_at)));
         }
         found.extend(says.into_iter().map(|says| Violation::new(ID, desk.position(moment), says)));
@@ -115,8 +119,26 @@ fn accepted(
     if mobilise_by != received_at.plus(start) {
         found.push(format!("{offer} must start by {mobilise_by}; by contract it is {}", received_at.plus(start)));
     }
-    if ends_at != received_at.plus(grant.terms.duration) {
-        found.push(format!("{offer} ends at {ends_at}; by the grant it is {}", received_at.plus(grant.terms.duration)));
+    let due = ends(desk, moment, received_at, (made.package, grant));
+    if ends_at != due {
+        found.push(format!("{offer} ends at {ends_at}; by the grant and what is left of it, it is {due}"));
     }
     found
+}
+
+/// When work ends that is taken now: after the time granted, or what is left of it once somebody was on task, a day at least;
+/// for a third country, within the days that the act allows.
+fn ends(desk: &Timeline, moment: Moment, now: Timestamp, (package, grant): (&PackageId, &Grant)) -> Timestamp {
+    let before = |at: &Moment| *at < moment;
+    let on_task = desk.offers_of(package).flat_map(|offer| &offer.stages).map(|(at, _)| *at).filter(before).min();
+    let told = desk.offers_of(package).flat_map(|offer| {
+        let stages = offer.stages.iter().map(|(at, _)| *at);
+        let extended = offer.extended.iter().map(|(at, _)| *at).filter(|at| on_task.is_some_and(|first| first < *at));
+        stages.chain(extended).filter(before).filter_map(|at| Some((at, *offer.ends.at(at)?)))
+    });
+    let day = Duration::from_secs(24 * 3600).min(grant.terms.duration);
+    let whole = now.plus(grant.terms.duration);
+    let ends = told.max().map_or(whole, |(_, end)| end.max(now.plus(day)));
+    let cap = desk.act_at(grant.case.country, moment, now).and_then(|act| desk.cap_of(grant, act, moment));
+    cap.filter(|_| grant.case.user == AuthorityKind::ThirdCountry).map_or(ends, |cap| ends.min(cap))
 }

@@ -70,6 +70,8 @@ fn said(event: &DeskEvent) -> Option<(&OfferId, Said)> {
         }
         DeskEvent::ProviderTaken { .. }
         | DeskEvent::RequirementTaken(_)
+        | DeskEvent::CouncilActTaken(_)
+        | DeskEvent::RepealTaken { .. }
         | DeskEvent::PolicyTaken(_)
         | DeskEvent::GrantTaken { .. }
         | DeskEvent::PriorityTaken { .. }

@@ -157,9 +157,12 @@ impl Said {
             DeskEvent::Released { reason: ReleaseReason::NotMobilised | ReleaseReason::Withdrawn, .. } => {
                 work(Speaker::Muster)
             }
+            DeskEvent::Released { reason: ReleaseReason::AccessEnded, .. } => work(Speaker::Desk),
             DeskEvent::Offered { .. }
             | DeskEvent::ProviderTaken { .. }
             | DeskEvent::RequirementTaken(_)
+            | DeskEvent::CouncilActTaken(_)
+            | DeskEvent::RepealTaken { .. }
             | DeskEvent::PolicyTaken(_)
             | DeskEvent::GrantTaken { .. }
             | DeskEvent::PriorityTaken { .. }
@@ -196,6 +199,8 @@ fn about(event: &DeskEvent) -> Option<&OfferId> {
         | DeskEvent::Released { offer, .. } => Some(offer),
         DeskEvent::ProviderTaken { .. }
         | DeskEvent::RequirementTaken(_)
+        | DeskEvent::CouncilActTaken(_)
+        | DeskEvent::RepealTaken { .. }
         | DeskEvent::PolicyTaken(_)
         | DeskEvent::GrantTaken { .. }
         | DeskEvent::PriorityTaken { .. }

@@ -1,10 +1,16 @@
 //! D8, eligibility: whoever is asked may be asked, by every hard rule, under the contract in force, on the terms that bind at
-//! that moment; and stands among those looked at.
+//! that moment; and stands among those looked at. Nobody works on for a third country to which the Reserve has closed.
 
-use muster_domain::dispatch::events::DeskEvent;
+use std::time::Duration;
+
+use muster_domain::{dispatch::events::DeskEvent, kernel::Timestamp, registry::events::AuthorityKind};
 
 use super::Violation;
-use crate::{log::Entry, rules::in_force, timeline::Timeline};
+use crate::{
+    log::{Entry, pace},
+    rules::in_force,
+    timeline::{Moment, Offer, Timeline},
+};
 
 /// Its id.
 pub const ID: &str = "D8";
@@ -26,6 +32,30 @@ pub fn check(log: &[Entry]) -> Vec<Violation> {
         }
         let says = |says| format!("offer {offer} asks {provider} for {package}: {says}");
         found.extend(wrong.into_iter().map(|what| Violation::new(ID, desk.position(moment), says(what))));
+    }
+    found.extend(works_on(log, &desk));
+    found
+}
+
+/// How long the desk may take to notice that a moment has come.
+const NOTICES: Duration = Duration::from_secs(60);
+
+/// Work that went on although the Reserve had closed a while before.
+fn works_on(log: &[Entry], desk: &Timeline) -> Vec<Violation> {
+    let grant = |offer: &Offer| desk.grants.get(desk.packages.get(offer.package)?.request);
+    let abroad = desk.offers.values().filter_map(|offer| Some((offer, grant(offer)?)));
+    let abroad: Vec<_> = abroad.filter(|(_, grant)| grant.case.user == AuthorityKind::ThirdCountry).collect();
+    let notices = i64::try_from(NOTICES.saturating_mul(pace(log)).as_millis()).unwrap_or(i64::MAX);
+    let mut found = Vec::new();
+    for (step, (position, commit)) in desk.steps.iter().enumerate().skip(1) {
+        let (now, before) = (Moment::end_of(step), Moment::end_of(step.saturating_sub(1)));
+        let noticed = Timestamp::from_millis(commit.recorded_at.millis().saturating_sub(notices));
+        for (offer, grant) in abroad.iter().filter(|(offer, _)| offer.is_engaged(now) && offer.is_engaged(before)) {
+            let closed = desk.closed_to(grant, now, commit.recorded_at);
+            if let Some(why) = closed.filter(|_| desk.closed_to(grant, before, noticed).is_some()) {
+                found.push(Violation::new(ID, *position, format!("{} works on, and {why}", offer.id)));
+            }
+        }
     }
     found
 }

@@ -14,7 +14,7 @@ use muster_domain::{
     event::Event,
     intake::events::RequestEvent,
     kernel::RequestId,
-    registry::events::{NationalRequirement, Provider, ProviderEvent, RequirementEvent},
+    registry::events::{CouncilAct, NationalRequirement, Provider, ProviderEvent, RequirementEvent, ThirdCountryEvent},
 };
 
 use super::Violation;
@@ -54,6 +54,8 @@ enum Fact<'a> {
     Terms(&'a Provider),
     Suspension(&'a str, bool),
     Requirement(&'a NationalRequirement),
+    Act(&'a CouncilAct),
+    Repeal(Country, &'a str),
     Policy(&'a Policy),
     Grant(&'a Case, &'a Terms, &'a PriorityKey),
     Priority(&'a PriorityKey),
@@ -67,6 +69,8 @@ impl std::fmt::Display for Fact<'_> {
             Self::Suspension(provider, true) => write!(f, "suspension of {provider}"),
             Self::Suspension(provider, false) => write!(f, "reinstatement of {provider}"),
             Self::Requirement(requirement) => write!(f, "requirement of {}", requirement.member_state),
+            Self::Act(act) => write!(f, "act {}", act.reference),
+            Self::Repeal(country, reference) => write!(f, "repeal of {reference} on {country}"),
             Self::Policy(policy) => write!(f, "policy {}", policy.version),
             Self::Grant(case, ..) => write!(f, "grant of {}", case.request),
             Self::Priority(key) => write!(f, "rank of {}", key.request),
@@ -82,6 +86,11 @@ fn fact<'a>(event: &'a Event, id: &'a str) -> Option<Fact<'a>> {
         Event::Provider(ProviderEvent::Suspended { .. }) => Some(Fact::Suspension(provider, true)),
         Event::Provider(ProviderEvent::Reinstated { .. }) => Some(Fact::Suspension(provider, false)),
         Event::Requirement(RequirementEvent::Set(requirement)) => Some(Fact::Requirement(requirement)),
+        Event::ThirdCountry(ThirdCountryEvent::Authorised(act)) => Some(Fact::Act(act)),
+        Event::ThirdCountry(ThirdCountryEvent::Repealed { reference }) => {
+            let country = id.strip_prefix("third-country-")?.to_ascii_uppercase();
+            Some(Fact::Repeal(Country::parse(&country).ok()?, reference))
+        }
         Event::Policy(PolicyEvent::PutInForce { policy, .. }) => Some(Fact::Policy(policy)),
         Event::Assessment(AssessmentEvent::Decided { terms: Some(terms), case, key, .. }) => {
             Some(Fact::Grant(case, terms, key))
@@ -94,7 +103,6 @@ fn fact<'a>(event: &'a Event, id: &'a str) -> Option<Fact<'a>> {
         | Event::Hospital(_)
         | Event::Authority(_)
         | Event::Mandate(_)
-        | Event::ThirdCountry(_)
         | Event::Catalogue(_)
         | Event::Request(_)
         | Event::Assessment(_)
@@ -115,6 +123,8 @@ struct Desk<'a> {
     taken: u64,
     terms: BTreeMap<&'a str, (&'a Provider, bool)>,
     requirements: BTreeMap<Country, &'a NationalRequirement>,
+    /// Acts, and whether they were repealed.
+    acts: BTreeMap<(Country, &'a str), bool>,
     policy: Option<&'a Policy>,
     ranks: BTreeMap<&'a RequestId, &'a PriorityKey>,
     finished: BTreeSet<&'a RequestId>,
@@ -177,6 +187,8 @@ impl<'a> Desk<'a> {
             Fact::Terms(provider) => self.terms.get(provider.id.as_str()).is_none_or(|(known, _)| known != provider),
             Fact::Suspension(provider, now) => self.terms.get(provider).is_some_and(|(_, before)| before != now),
             Fact::Requirement(requirement) => self.requirements.get(&requirement.member_state) != Some(requirement),
+            Fact::Act(act) => !self.acts.contains_key(&(act.country, act.reference.as_str())),
+            Fact::Repeal(country, reference) => self.acts.get(&(*country, *reference)) == Some(&false),
             Fact::Policy(policy) => self.policy != Some(policy),
             Fact::Grant(case, ..) => {
                 !self.ranks.contains_key(&case.request) && !self.withdrawn.contains(case.request.as_str())
@@ -203,6 +215,8 @@ impl<'a> Desk<'a> {
                 suspended == now && self.terms.get(id).is_some_and(|(known, _)| *known == provider)
             }
             (Fact::Requirement(requirement), DeskEvent::RequirementTaken(taken)) => taken == *requirement,
+            (Fact::Act(act), DeskEvent::CouncilActTaken(taken)) => taken == *act,
+            (Fact::Repeal(of, act), DeskEvent::RepealTaken { country, reference }) => of == country && reference == act,
             (Fact::Policy(policy), DeskEvent::PolicyTaken(taken)) => taken == *policy,
             (Fact::Grant(case, terms, key), DeskEvent::GrantTaken { case: c, terms: t, key: k, .. }) => {
                 (*case, *terms, *key) == (c, t, k)
@@ -225,6 +239,8 @@ impl<'a> Desk<'a> {
                 }
             }
             Fact::Requirement(requirement) => drop(self.requirements.insert(requirement.member_state, requirement)),
+            Fact::Act(act) => drop(self.acts.insert((act.country, &act.reference), false)),
+            Fact::Repeal(country, reference) => drop(self.acts.insert((*country, reference), true)),
             Fact::Policy(policy) => self.policy = Some(policy),
             Fact::Grant(case, _, key) => drop(self.ranks.insert(&case.request, key)),
             Fact::Priority(key) => drop(self.ranks.insert(&key.request, key)),
@@ -239,6 +255,8 @@ fn takes(event: &Event) -> Option<&DeskEvent> {
         Event::Desk(
             event @ (DeskEvent::ProviderTaken { .. }
             | DeskEvent::RequirementTaken(_)
+            | DeskEvent::CouncilActTaken(_)
+            | DeskEvent::RepealTaken { .. }
             | DeskEvent::PolicyTaken(_)
             | DeskEvent::GrantTaken { .. }
             | DeskEvent::PriorityTaken { .. }

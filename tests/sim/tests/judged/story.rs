@@ -336,7 +336,7 @@ pub fn offered(now: i64, n: u32, request: &str, provider: &str, minutes: i64, ex
 /// An offer accepted now.
 pub fn accepted(now: i64, n: u32) -> DeskEvent {
     let offer = offer_id(&format!("o-{n}"));
-    DeskEvent::Accepted { offer, mobilise_by: at(now + 120), ends_at: at(now + 720 * 60) }
+    DeskEvent::Accepted { offer, accepted_at: at(now), mobilise_by: at(now + 120), ends_at: at(now + 720 * 60) }
 }
 
 /// A request for which nothing more is to come.

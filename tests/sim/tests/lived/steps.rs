@@ -14,11 +14,11 @@ use muster_domain::{
         events::{Emergency, ReturnReason, Spillover, SummaryReport},
         request::{self, Request},
     },
-    kernel::{Actor, OfferId, PackageId, ProviderId, RequestId, Role},
+    kernel::{Actor, OfferId, PackageId, ProviderId, RequestId, Role, Timestamp},
     registry::{
         authority,
         catalogue::Catalogue,
-        events::{Annex, Authority, Hospital, Mandate, NationalRequirement, Provider, Realm, RealmClock},
+        events::{Annex, Authority, CouncilAct, Hospital, Mandate, NationalRequirement, Provider, Realm, RealmClock},
         hospital, mandate, provider, realm, requirement, third_country,
         third_country::ThirdCountry,
     },
@@ -42,6 +42,8 @@ pub enum Step {
     Mandate(u8),
     /// A country asks something of whoever works there.
     Require(u8),
+    /// The Council act on Moldova is repealed; without one, another is adopted, for so many minutes.
+    Act(u16),
     /// Two officers put a policy in force.
     Policy(u8),
     /// A hospital asks.
@@ -134,6 +136,7 @@ pub fn step() -> impl Strategy<Value = Step> {
         1 => (0..5_u8, any::<bool>()).prop_map(|(n, two)| Step::Suspend(n, two)),
         1 => (0..6_u8).prop_map(Step::Mandate),
         1 => any::<u8>().prop_map(Step::Require),
+        1 => (1..900_u16).prop_map(Step::Act),
         1 => any::<u8>().prop_map(Step::Policy),
         1 => (any::<u8>(), any::<u16>()).prop_map(|(n, shape)| Step::Open(n, shape)),
         6 => (any::<u8>(), carry).prop_map(|(n, carry)| Step::Carry(n, carry)),
@@ -169,6 +172,7 @@ pub fn play(world: &mut World, step: &Step) {
             let command = requirement::Command::Set(requirement);
             drop(world.ask::<NationalRequirement>(subject, command, operator()));
         }
+        Step::Act(minutes) => act(world, *minutes),
         Step::Policy(shape) => put_in_force(world, *shape),
         Step::Open(n, shape) => drop(open(world, *n, *shape)),
         // The report is filed for whichever request it is due.
@@ -243,6 +247,31 @@ fn suspend(world: &mut World, n: u8, two: bool) {
     drop(world.ask::<Provider>(subject.clone(), propose, officer("anna")));
     let by = officer(if two { "bert" } else { "anna" });
     drop(world.ask::<Provider>(subject, provider::Command::ApproveSuspension, by));
+}
+
+/// The act in force is repealed, or another adopted.
+fn act(world: &mut World, minutes: u16) {
+    let country = cast::act().country;
+    let subject = world.subjects.third_country(country).unwrap();
+    let command = match act_in_force(world) {
+        Some(act) => third_country::Command::Repeal { reference: act.reference },
+        None => {
+            let from = world.now();
+            let until = Timestamp::from_millis(from.millis() + i64::from(minutes) * 60_000);
+            third_country::Command::Authorise(CouncilAct {
+                reference: format!("of {from}"),
+                from,
+                until,
+                ..cast::act()
+            })
+        }
+    };
+    drop(world.ask::<ThirdCountry>(subject, command, operator()));
+}
+
+fn act_in_force(world: &World) -> Option<CouncilAct> {
+    let subject = world.subjects.third_country(cast::act().country).unwrap();
+    world.look_at::<ThirdCountry>(&subject).act_in_force(world.now()).cloned()
 }
 
 /// A mandate for a hospital is signed by both, or else taken back.
@@ -336,7 +365,7 @@ fn judge(world: &mut World, id: &RequestId, carry: Carry) {
     let Some(known) = state.assessment() else { return };
     let by = actor(known.submission.answered_by(), "anna");
     let reason = "because".to_owned();
-    let act = (known.submission.answered_by() == Role::Commission).then(cast::act);
+    let act = if known.submission.answered_by() == Role::Commission { act_in_force(world) } else { None };
     let decide = |outcome, terms, cuts| assessment::Command::Decide {
         outcome,
         terms,

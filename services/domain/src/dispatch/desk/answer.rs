@@ -27,6 +27,14 @@ impl Desk {
                 let known = self.requirements.get(&requirement.member_state) == Some(&requirement);
                 Ok(if known { vec![] } else { vec![DeskEvent::RequirementTaken(requirement)] })
             }
+            Command::TakeCouncilAct(act) => {
+                let known = self.third_countries.get(&act.country).is_some_and(|acts| acts.knows(&act.reference));
+                Ok(if known { vec![] } else { vec![DeskEvent::CouncilActTaken(act)] })
+            }
+            Command::TakeRepeal { country, reference } => {
+                let stands = self.third_countries.get(&country).is_some_and(|acts| acts.stands(&reference));
+                Ok(if stands { vec![DeskEvent::RepealTaken { country, reference }] } else { vec![] })
+            }
             Command::TakePolicy(policy) => {
                 Ok(if self.policy == policy { vec![] } else { vec![DeskEvent::PolicyTaken(policy)] })
             }
@@ -199,6 +207,9 @@ impl Desk {
         let no_package = || Rejection::NoSuchPackage(offer.package.clone());
         let assignment = self.assignments.get(&offer.package).ok_or_else(no_package)?;
         let granted = self.requests.get(&assignment.request).ok_or_else(no_package)?;
+        if !self.is_open(granted, at) {
+            return Err(Rejection::OfferRescinded(id));
+        }
         let provider = self.providers.get(by).map(|enlisted| &enlisted.provider);
         let contract = provider.and_then(|p| p.contracts.iter().find(|contract| contract.id == offer.contract));
         let start = match (contract, provider) {
@@ -211,8 +222,8 @@ impl Desk {
         };
         let lost = self.pending(&offer.package).filter(|other| **other != id);
         let lost: Vec<_> = lost.map(|other| DeskEvent::Lost { offer: other.clone() }).collect();
-        let accepted =
-            DeskEvent::Accepted { offer: id, mobilise_by: at.plus(start), ends_at: at.plus(granted.terms.duration) };
+        let (mobilise_by, ends_at) = (at.plus(start), self.support_ends(assignment, granted, at));
+        let accepted = DeskEvent::Accepted { offer: id, accepted_at: at, mobilise_by, ends_at };
         Ok([accepted].into_iter().chain(lost).collect())
     }
 
@@ -306,6 +317,10 @@ impl Desk {
         }
         let offer = self.offers.get(&id).ok_or_else(|| Rejection::NoSuchOffer(id.clone()))?;
         let provider = self.providers.get(&offer.provider).map(|enlisted| &enlisted.provider);
+        match self.support_bound(offer, now) {
+            Some((until, bound)) if ends_at > until => return Err(Rejection::TooLong(until, bound)),
+            Some(_) | None => {}
+        }
         let under_contract = provider.and_then(|p| contract_at(p, now)).is_some_and(|c| c.id == offer.contract);
         let free = provider.filter(|_| under_contract).and_then(|p| self.free(p, now)).map_or(0, |(_, free)| free.days);
         if person_days > free {

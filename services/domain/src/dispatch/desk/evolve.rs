@@ -4,12 +4,17 @@ use std::collections::BTreeSet;
 
 use super::{Assignment, Desk, Engagement, Enlisted, Granted, Offer, OfferState, Standing, Usage};
 use crate::{
+    codes::Country,
     dispatch::{
         events::{DeclineReason, DeskEvent, Package, ReleaseReason, RescindReason, Stage},
         matching::Slots,
     },
     eligibility::events::{Case, Policy, PriorityKey, Terms},
-    kernel::{Corrupt, OfferId, PackageId, RequestId, Timestamp},
+    kernel::{Aggregate, Corrupt, OfferId, PackageId, RequestId, Timestamp},
+    registry::{
+        events::{AuthorityKind, ThirdCountryEvent},
+        third_country::ThirdCountry,
+    },
 };
 
 fn corrupt(what: impl Into<String>) -> Corrupt {
@@ -29,14 +34,18 @@ impl Desk {
                 self.requirements.insert(requirement.member_state, requirement.clone());
                 self.worked = super::Worked::default();
             }
+            DeskEvent::CouncilActTaken(act) => {
+                self.evolve_access(act.country, &ThirdCountryEvent::Authorised(act.clone()))?;
+            }
+            DeskEvent::RepealTaken { country, reference } => {
+                self.evolve_access(*country, &ThirdCountryEvent::Repealed { reference: reference.clone() })?;
+            }
             DeskEvent::PolicyTaken(policy) => self.evolve_policy(policy),
             DeskEvent::GrantTaken { case, terms, key, packages } => self.evolve_grant(case, terms, key, packages),
             DeskEvent::PriorityTaken { key } => self.evolve_priority(key)?,
             DeskEvent::WithdrawalTaken { request } => self.evolve_withdrawal(request),
             DeskEvent::Offered { .. } => self.evolve_offered(event)?,
-            DeskEvent::Accepted { offer, mobilise_by, ends_at } => {
-                self.evolve_accepted(offer, *mobilise_by, *ends_at)?
-            }
+            DeskEvent::Accepted { .. } => self.evolve_accepted(event)?,
             DeskEvent::Seen { offer } => {
                 let OfferState::Pending { seen, .. } = &mut self.offer(offer)?.state else {
                     return Err(corrupt(format!("{offer} was seen and is not pending")));
@@ -57,12 +66,7 @@ impl Desk {
                 self.stand(package, Standing::Waiting { escalated: false })?;
             }
             DeskEvent::GivenUp { package, .. } => self.stand(package, Standing::GivenUp)?,
-            DeskEvent::StageReached { offer, stage } => {
-                let engagement = self.engagement(offer)?;
-                engagement.stage = *stage;
-                let mobilise_by = engagement.mobilise_by;
-                self.index.mobilising.remove(&(mobilise_by, offer.clone()));
-            }
+            DeskEvent::StageReached { offer, stage } => self.evolve_stage(offer, *stage)?,
             DeskEvent::DaysReported { offer, days_used } => self.use_days(offer, *days_used)?,
             DeskEvent::Extended { offer, ends_at, person_days } => {
                 self.evolve_extended(offer, *ends_at, *person_days)?
@@ -72,9 +76,17 @@ impl Desk {
                 self.stand(&package, Standing::Completed)?;
             }
             DeskEvent::Released { offer, reason, days_used, .. } => self.evolve_released(offer, *reason, *days_used)?,
-            DeskEvent::RequestFinished { request, .. } => self.granted(request)?.finished = true,
+            DeskEvent::RequestFinished { request, .. } => {
+                self.granted(request)?.finished = true;
+                self.index.third_country.remove(request);
+            }
         }
         Ok(())
+    }
+
+    fn evolve_access(&mut self, country: Country, event: &ThirdCountryEvent) -> Result<(), Corrupt> {
+        self.worked = super::Worked::default();
+        ThirdCountry::evolve(self.third_countries.entry(country).or_default(), event)
     }
 
     fn evolve_policy(&mut self, policy: &Policy) {
@@ -100,6 +112,7 @@ impl Desk {
                 standing: Standing::Waiting { escalated: false },
                 tried: BTreeSet::new(),
                 supported: false,
+                ends_at: None,
             };
             self.assignments.insert(package.id.clone(), assignment);
         }
@@ -109,8 +122,12 @@ impl Desk {
             key: key.clone(),
             packages: packages.iter().map(|package| package.id.clone()).collect(),
             conflicted: BTreeSet::new(),
+            began_at: None,
             finished: false,
         };
+        if case.user == AuthorityKind::ThirdCountry {
+            self.index.third_country.insert(case.request.clone());
+        }
         self.requests.insert(case.request.clone(), granted);
         packages.iter().for_each(|package| self.note_standing(&package.id));
     }
@@ -163,7 +180,9 @@ impl Desk {
         Ok(())
     }
 
-    fn evolve_accepted(&mut self, offer: &OfferId, mobilise_by: Timestamp, ends_at: Timestamp) -> Result<(), Corrupt> {
+    fn evolve_accepted(&mut self, event: &DeskEvent) -> Result<(), Corrupt> {
+        let DeskEvent::Accepted { offer, accepted_at, mobilise_by, ends_at } = event else { return Ok(()) };
+        let (mobilise_by, ends_at) = (*mobilise_by, *ends_at);
         let days = self.end_pending(offer, OfferState::Lost)?.takes.days;
         let engagement =
             Engagement { stage: Stage::Mobilising, mobilise_by, ends_at, days_reserved: days, days_used: 0 };
@@ -176,7 +195,15 @@ impl Desk {
         usage.teams = usage.teams.saturating_add(takes.teams);
         usage.onsite_teams = usage.onsite_teams.saturating_add(takes.onsite);
         usage.days_reserved = usage.days_reserved.saturating_add(days);
-        self.assignment(&package)?.supported = true;
+        let assignment = self.assignment(&package)?;
+        assignment.supported = true;
+        let request = assignment.request.clone();
+        let granted = self.granted(&request)?;
+        if granted.began_at.is_none() {
+            granted.began_at = Some(*accepted_at);
+            // From here it is known when the days of a third country are over.
+            self.worked.hold = None;
+        }
         self.stand(&package, Standing::Engaged(offer.clone()))
     }
 
@@ -205,13 +232,24 @@ impl Desk {
         self.wait_if_alone(offer)
     }
 
+    fn evolve_stage(&mut self, offer: &OfferId, stage: Stage) -> Result<(), Corrupt> {
+        let engagement = self.engagement(offer)?;
+        engagement.stage = stage;
+        let (mobilise_by, ends_at) = (engagement.mobilise_by, engagement.ends_at);
+        self.index.mobilising.remove(&(mobilise_by, offer.clone()));
+        let package = self.offer(offer)?.package.clone();
+        self.assignment(&package)?.ends_at = Some(ends_at);
+        Ok(())
+    }
+
     fn evolve_extended(&mut self, offer: &OfferId, ends_at: Timestamp, person_days: u32) -> Result<(), Corrupt> {
         let engagement = self.engagement(offer)?;
         engagement.ends_at = ends_at;
         engagement.days_reserved = engagement.days_reserved.saturating_add(person_days);
         let package = self.offer(offer)?.package.clone();
-        let asked = &mut self.assignment(&package)?.package;
-        asked.person_days = asked.person_days.saturating_add(person_days);
+        let assignment = self.assignment(&package)?;
+        assignment.ends_at = assignment.ends_at.and(Some(ends_at));
+        assignment.package.person_days = assignment.package.person_days.saturating_add(person_days);
         let usage = self.usage_of(offer)?;
         usage.days_reserved = usage.days_reserved.saturating_add(person_days);
         Ok(())
@@ -222,15 +260,22 @@ impl Desk {
         let package = self.end_engaged(offer, days_used, released)?;
         let provider = self.offer(offer)?.provider.clone();
         let assignment = self.assignment(&package)?;
-        assignment.tried.insert(provider);
+        let gave_it_back = match reason {
+            ReleaseReason::Failed | ReleaseReason::NotMobilised | ReleaseReason::Officer => true,
+            ReleaseReason::Withdrawn | ReleaseReason::AccessEnded => false,
+        };
+        if gave_it_back {
+            assignment.tried.insert(provider);
+        }
         // What is left to do is what was not used; a package never shrinks to nothing.
         let left = assignment.package.person_days.saturating_sub(days_used);
         assignment.package.person_days = left.max(assignment.package.person_days.min(1));
         let standing = match reason {
             ReleaseReason::Withdrawn => Standing::Withdrawn,
-            ReleaseReason::Failed | ReleaseReason::NotMobilised | ReleaseReason::Officer => {
-                Standing::Waiting { escalated: false }
-            }
+            ReleaseReason::Failed
+            | ReleaseReason::NotMobilised
+            | ReleaseReason::Officer
+            | ReleaseReason::AccessEnded => Standing::Waiting { escalated: false },
         };
         self.stand(&package, standing)
     }

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use super::{Desk, Standing};
 #[cfg(test)]
-use super::{Engagement, OfferState, Stage};
+use super::{Engagement, Granted, OfferState, Stage};
+#[cfg(test)]
+use crate::registry::events::AuthorityKind;
 use crate::{
     eligibility::events::PriorityKey,
-    kernel::{OfferId, PackageId, Timestamp},
+    kernel::{OfferId, PackageId, RequestId, Timestamp},
 };
 
 /// It follows from the rest of the state, event by event.
@@ -19,6 +21,8 @@ pub(super) struct Index {
     pub narrow: BTreeSet<PackageId>,
     /// When each pending offer ends.
     pub expiring: BTreeSet<(Timestamp, OfferId)>,
+    /// Requests of third countries that are not finished.
+    pub third_country: BTreeSet<RequestId>,
     /// When each engagement that is on its way must be on task.
     pub mobilising: BTreeSet<(Timestamp, OfferId)>,
 }
@@ -72,6 +76,9 @@ impl Index {
                 index.narrow.insert(id.clone());
             }
         }
+        let abroad = |granted: &&Granted| granted.case.user == AuthorityKind::ThirdCountry && !granted.finished;
+        let abroad = desk.requests.values().filter(abroad).map(|granted| granted.case.request.clone());
+        index.third_country.extend(abroad);
         for (id, offer) in &desk.offers {
             if let OfferState::Pending { expires_at, .. } = offer.state {
                 index.expiring.insert((expires_at, id.clone()));

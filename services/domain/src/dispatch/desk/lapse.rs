@@ -22,7 +22,7 @@ impl Desk {
     /// Takes back the pending offers that a rule or their contract no longer allows, and those that a contract cut below its
     /// load can no longer hold, lowest rank first. Between two moments at which terms change, none lapses.
     pub(super) fn lapse(&mut self, now: Timestamp) -> Vec<DeskEvent> {
-        if self.worked.hold.as_ref().is_some_and(|hold| hold.contains(&now)) {
+        if self.terms_are_as_before(now) {
             return Vec::new();
         }
         self.worked.options.clear();
@@ -39,6 +39,11 @@ impl Desk {
         lapsed.into_iter().map(taken_back).collect()
     }
 
+    /// Whether no terms have changed since all that they no longer allow was taken back.
+    pub(super) fn terms_are_as_before(&self, now: Timestamp) -> bool {
+        self.worked.hold.as_ref().is_some_and(|hold| hold.contains(&now))
+    }
+
     /// The next moment after `now` at which terms change.
     pub(super) fn terms_change_after(&self, now: Timestamp) -> Option<Timestamp> {
         self.terms_change().filter(|moment| *moment > now).min()
@@ -51,12 +56,13 @@ impl Desk {
         since.unwrap_or(Timestamp::from_millis(i64::MIN))..until.unwrap_or(Timestamp::from_millis(i64::MAX))
     }
 
-    /// The moments at which a contract begins or ends or a certificate expires.
+    /// The moments at which a contract begins or ends, a certificate expires, or the Reserve opens or closes to a third country.
     fn terms_change(&self) -> impl Iterator<Item = Timestamp> {
-        self.providers.values().flat_map(|enlisted| {
+        let of_the_reserve = self.providers.values().flat_map(|enlisted| {
             let contracts = enlisted.provider.contracts.iter().flat_map(|contract| [contract.from, contract.until]);
             contracts.chain(enlisted.provider.certificates.iter().filter_map(|certificate| certificate.expires))
-        })
+        });
+        of_the_reserve.chain(self.access_changes())
     }
 
     /// Every pending offer, the highest rank first.

@@ -78,6 +78,11 @@ rejections! {
             "Art 16(8)";
             "ends_at: support lasts until {ends_at} already";
             "give a later moment";
+        /// Support may not last so long.
+        TooLong(until: Timestamp, bound: String) = Precondition "SUPPORT_TOO_LONG";
+            "Art 14(2), 19(4)";
+            "ends_at: {bound} ends at {until}";
+            "give a moment up to then";
         /// The package is not waiting.
         NotWaiting(package: PackageId) = Precondition "NOT_WAITING";
             "invariant D2";

@@ -126,8 +126,15 @@ impl Desk {
 
     pub(super) fn question<'a>(&'a self, package: &PackageId, at: Timestamp) -> Option<Question<'a>> {
         let assignment = self.assignments.get(package)?;
-        let case = &self.requests.get(&assignment.request)?.case;
-        Some(Question { case, package: &assignment.package, requirement: self.requirements.get(&case.country), at })
+        let granted = self.requests.get(&assignment.request)?;
+        let (case, open) = (&granted.case, self.is_open(granted, at));
+        Some(Question {
+            case,
+            package: &assignment.package,
+            requirement: self.requirements.get(&case.country),
+            open,
+            at,
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The desk's rules, one sentence a test; then random histories against the invariants.
 
+mod access;
 mod again;
 
 use std::{collections::BTreeSet, time::Duration};
@@ -9,10 +10,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     codes::{Language, ServiceId, Tlp},
-    dispatch::events::{RescindReason, Rule, Standing as Verdict},
+    dispatch::events::{Candidate, RescindReason, Rule, Standing as Verdict},
     intake::events::Entity,
     kernel::{Actor, HospitalId, PrincipalId, Refusal, Role},
-    registry::events::{Annex, Capacity, Category, Certificate, Contract, Mobilisation, Size},
+    registry::events::{Annex, AuthorityKind, Capacity, Category, Certificate, Contract, Mobilisation, Size},
 };
 
 const HOUR: u64 = 3600;
@@ -81,6 +82,7 @@ pub(crate) fn grant(request: &str, severity: u8, remote_teams: u32, onsite_teams
         },
         suppliers: BTreeSet::new(),
         tlp: Tlp::Amber,
+        user: AuthorityKind::Csirt,
     };
     let terms = Terms {
         services: services(&["isim.forensics"]),
@@ -529,6 +531,7 @@ fn no_lower_offer_holds_what_a_waiting_package_needs(desk: &Desk, now: Timestamp
                 case: &granted.case,
                 package: &assignment.package,
                 requirement: None,
+                open: true,
                 at: now,
             };
             let ok = crate::dispatch::admissibility::admissible(provider, enlisted.suspended, &question).is_ok();

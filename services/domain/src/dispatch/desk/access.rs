@@ -1,0 +1,89 @@
+//! How long support may last, and to whom the Reserve is open: for a third country so long as a Council act is in force, and no
+//! more days for one request than the act allows (Art 19(4), 19(10)).
+
+use std::time::Duration;
+
+use super::{Assignment, Desk, Granted, Offer, OfferState};
+use crate::{
+    dispatch::events::{DeskEvent, ReleaseReason},
+    kernel::Timestamp,
+    registry::events::{AuthorityKind, CouncilAct},
+};
+
+const DAY: Duration = Duration::from_hours(24);
+
+impl Desk {
+    /// Whether the Reserve is open to a request's user at this moment.
+    pub(super) fn is_open(&self, granted: &Granted, at: Timestamp) -> bool {
+        granted.case.user != AuthorityKind::ThirdCountry
+            || self.act_for(granted, at).is_some_and(|act| capped(granted, act, at).is_none_or(|end| at < end))
+    }
+
+    /// The Council act in force for a third country's request.
+    fn act_for(&self, granted: &Granted, at: Timestamp) -> Option<&CouncilAct> {
+        let third_country = granted.case.user == AuthorityKind::ThirdCountry;
+        self.third_countries.get(&granted.case.country).filter(|_| third_country)?.act_in_force(at)
+    }
+
+    /// The moments at which the Reserve may open or close to a third country.
+    pub(super) fn access_changes(&self) -> impl Iterator<Item = Timestamp> {
+        let open = self.index.third_country.iter().filter_map(|request| self.requests.get(request));
+        let by_days = open.flat_map(|granted| {
+            let acts = self.third_countries.get(&granted.case.country).into_iter().flat_map(|acts| acts.standing());
+            acts.filter_map(|act| capped(granted, act, granted.began_at?))
+        });
+        self.third_countries.values().flat_map(|acts| acts.changes()).chain(by_days)
+    }
+
+    /// Ends the work for third countries to which the Reserve is closed now. It is sought anew only if the Reserve opens again.
+    pub(super) fn close(&mut self, now: Timestamp) -> Vec<DeskEvent> {
+        if self.index.third_country.is_empty() || self.terms_are_as_before(now) {
+            return Vec::new();
+        }
+        let closed = self.active().filter_map(|(id, offer)| {
+            let OfferState::Engaged(engagement) = &offer.state else { return None };
+            let granted = self.requests.get(&self.assignments.get(&offer.package)?.request)?;
+            let ended = DeskEvent::Released {
+                offer: id.clone(),
+                reason: ReleaseReason::AccessEnded,
+                note: format!("no Council act opens the Reserve to {} for this any more", granted.case.country),
+                days_used: engagement.days_used,
+            };
+            (!self.is_open(granted, now)).then_some(ended)
+        });
+        closed.collect()
+    }
+
+    /// When support ends that a provider takes on now: after the time granted, or, for whoever goes on with what another began,
+    /// when that was to end, if that leaves a day at least.
+    pub(super) fn support_ends(&self, assignment: &Assignment, granted: &Granted, at: Timestamp) -> Timestamp {
+        let duration = granted.terms.duration;
+        let left = assignment.ends_at.map(|end| end.max(at.plus(duration.min(DAY))));
+        let ends_at = left.unwrap_or(at.plus(duration));
+        let cap = self.act_for(granted, at).and_then(|act| capped(granted, act, at));
+        cap.map_or(ends_at, |cap| ends_at.min(cap))
+    }
+
+    /// The latest moment up to which an engagement may be extended, and what ends then.
+    pub(super) fn support_bound(&self, offer: &Offer, now: Timestamp) -> Option<(Timestamp, String)> {
+        let granted = self.requests.get(&self.assignments.get(&offer.package)?.request)?;
+        let contracts = self.providers.get(&offer.provider).map(|enlisted| &enlisted.provider.contracts)?;
+        let contract = contracts.iter().find(|contract| contract.id == offer.contract);
+        let contract = contract.map(|contract| (contract.until, format!("contract {}", contract.id)));
+        let act = self.act_for(granted, now).and_then(|act| {
+            let until = self.third_countries.get(&act.country)?.open_until(now)?;
+            Some((until, format!("the access of {} by Council act", act.country)))
+        });
+        let days = self.act_for(granted, now).and_then(|act| {
+            let says = format!("the time that Council act {} allows for one request", act.reference);
+            Some((capped(granted, act, now)?, says))
+        });
+        [contract, act, days].into_iter().flatten().min()
+    }
+}
+
+/// When the days are over that an act allows for one request, if it sets a cap; they count from when a provider first took work,
+/// or would.
+fn capped(granted: &Granted, act: &CouncilAct, at: Timestamp) -> Option<Timestamp> {
+    Some(granted.began_at.unwrap_or(at).plus(DAY.saturating_mul(act.days_max?)))
+}
