@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use muster_domain::{dispatch::events::DeskEvent, kernel::Timestamp, registry::events::AuthorityKind};
+use muster_domain::{dispatch::events::DeskEvent, registry::events::AuthorityKind};
 
 use super::Violation;
 use crate::{
@@ -37,22 +37,25 @@ pub fn check(log: &[Entry]) -> Vec<Violation> {
     found
 }
 
-/// How long the desk may take to notice that a moment has come.
+/// How long the desk may take to notice, once it does anything at all.
 const NOTICES: Duration = Duration::from_secs(60);
 
-/// Work that went on although the Reserve had closed a while before.
+/// Work that went on although the Reserve had closed.
 fn works_on(log: &[Entry], desk: &Timeline) -> Vec<Violation> {
     let grant = |offer: &Offer| desk.grants.get(desk.packages.get(offer.package)?.request);
     let abroad = desk.offers.values().filter_map(|offer| Some((offer, grant(offer)?)));
-    let abroad: Vec<_> = abroad.filter(|(_, grant)| grant.case.user == AuthorityKind::ThirdCountry).collect();
-    let notices = i64::try_from(NOTICES.saturating_mul(pace(log)).as_millis()).unwrap_or(i64::MAX);
+    let abroad = abroad.filter(|(_, grant)| grant.case.user == AuthorityKind::ThirdCountry);
     let mut found = Vec::new();
-    for (step, (position, commit)) in desk.steps.iter().enumerate().skip(1) {
-        let (now, before) = (Moment::end_of(step), Moment::end_of(step.saturating_sub(1)));
-        let noticed = Timestamp::from_millis(commit.recorded_at.millis().saturating_sub(notices));
-        for (offer, grant) in abroad.iter().filter(|(offer, _)| offer.is_engaged(now) && offer.is_engaged(before)) {
-            let closed = desk.closed_to(grant, now, commit.recorded_at);
-            if let Some(why) = closed.filter(|_| desk.closed_to(grant, before, noticed).is_some()) {
+    for (offer, grant) in abroad {
+        let mut closed_since = None;
+        for (step, (position, commit)) in desk.steps.iter().enumerate() {
+            let (moment, now) = (Moment::end_of(step), commit.recorded_at);
+            let closed = if offer.is_engaged(moment) { desk.closed_to(grant, moment, now) } else { None };
+            let Some(why) = closed else {
+                closed_since = None;
+                continue;
+            };
+            if now >= closed_since.get_or_insert(now).plus(NOTICES.saturating_mul(pace(log))) {
                 found.push(Violation::new(ID, *position, format!("{} works on, and {why}", offer.id)));
             }
         }

@@ -4,17 +4,17 @@ use std::collections::BTreeSet;
 
 use muster_domain::{
     codes::Country,
-    dispatch::events::{DeclineReason, DeskEvent, ReleaseReason, RescindReason},
+    dispatch::events::{DeclineReason, DeskEvent, ReleaseReason, RescindReason, Stage},
     event::Event,
     intake::events::RequestEvent,
     kernel::Role,
-    registry::events::ProviderEvent,
+    registry::events::{AuthorityKind, CouncilAct, ProviderEvent, ThirdCountryEvent},
 };
-use muster_golden::values::{package_id, request_id};
+use muster_golden::values::{self, package_id, request_id};
 use muster_journal::stored::Position;
 
 use crate::story::{
-    Story, accepted, actor, asked, at_work, by, finished, firm, is_clean, muster, offer, offered, officer, only,
+    Story, accepted, actor, asked, at, at_work, by, finished, firm, is_clean, muster, offer, offered, officer, only,
 };
 
 #[test]
@@ -133,6 +133,53 @@ fn d8_finds_a_provider_that_said_no_before() {
     only("D8", "it declined, let expire or gave back this package before", &story);
 }
 
+/// A third country's request beside an act that is in force for so many minutes, and one that asks for days.
+fn asked_from_abroad(minutes: i64) -> Story {
+    let mut story = Story::new();
+    story.user = AuthorityKind::ThirdCountry;
+    story.enrol(firm("a", 1), []);
+    let country = Country::parse("FR").unwrap();
+    let act = CouncilAct { country, from: at(0), until: at(minutes), ..values::council_act() };
+    let adopted = ThirdCountryEvent::Authorised(act.clone());
+    story.commit("registry.third-country-fr", actor(Role::Commission, "carla"), [adopted]);
+    story.taken([DeskEvent::CouncilActTaken(act)]);
+    story.grant("r1", 3, [offered(0, 1, "r1", "a", 60, false)]);
+    story.now = 10;
+    story
+}
+
+#[test]
+fn d8_finds_an_offer_for_a_third_country_without_an_act_in_force() {
+    let mut story = asked_from_abroad(60);
+    is_clean(&story);
+    story.now = 60;
+    let expired = DeskEvent::Expired { offer: offer(1) };
+    story.enrol(firm("b", 1), []);
+    story.desk(muster(), [expired, offered(60, 2, "r1", "b", 60, false)]);
+    only("D8", "no act opens it to FR", &story);
+}
+
+#[test]
+fn d8_finds_work_that_goes_on_when_access_has_ended() {
+    let mut story = asked_from_abroad(60);
+    story.desk(by("a"), [accepted(10, 1)]);
+    story.now = 60;
+    story.desk(by("a"), [DeskEvent::StageReached { offer: offer(1), stage: Stage::OnTask }]);
+    is_clean(&story);
+    story.now = 61;
+    story.desk(by("a"), [DeskEvent::DaysReported { offer: offer(1), days_used: 1 }]);
+    only("D8", "o-1 works on, and no act opens it to FR", &story);
+}
+
+#[test]
+fn taken_finds_a_repeal_that_nobody_recorded() {
+    let mut story = asked_from_abroad(600);
+    let (country, reference) = (Country::parse("FR").unwrap(), values::council_act().reference);
+    let rescinded = DeskEvent::Rescinded { offer: offer(1), reason: RescindReason::NotAdmissible, note: String::new() };
+    story.desk(muster(), [DeskEvent::RepealTaken { country, reference }, rescinded]);
+    only("taken", "it takes a fact that nobody recorded", &story);
+}
+
 #[test]
 fn d9_finds_a_higher_package_that_waits_for_what_a_lower_one_is_offered() {
     let mut story = asked();
@@ -185,6 +232,18 @@ fn d11_finds_a_wave_wider_than_the_policy_says() {
     story.enrol(firm("b", 1), []);
     story.grant("r1", 3, [offered(0, 1, "r1", "a", 60, false), offered(0, 2, "r1", "b", 60, true)]);
     only("D11", "the policy asks 1 at once", &story);
+}
+
+#[test]
+fn d11_finds_work_that_ends_later_than_what_is_left_of_the_grant() {
+    let mut story = at_work();
+    story.enrol(firm("b", 1), []);
+    story.desk(by("a"), [DeskEvent::StageReached { offer: offer(1), stage: Stage::OnTask }]);
+    let (reason, note) = (ReleaseReason::Failed, "ill".to_owned());
+    let failed = DeskEvent::Released { offer: offer(1), reason, note, days_used: 5 };
+    story.desk(by("a"), [failed, offered(20, 2, "r1", "b", 60, false)]);
+    story.desk(by("b"), [accepted(20, 2)]);
+    only("D11", "by the grant and what is left of it", &story);
 }
 
 #[test]

@@ -11,7 +11,8 @@ use muster_domain::{
     intake::events::{Facts, RequestEvent},
     kernel::{Actor, OfferId, PrincipalId, RealmId, Role, Timestamp},
     registry::events::{
-        Capacity, Contract, MandateEvent, Mobilisation, Provider, ProviderEvent, Realm, RealmClock, RealmEvent,
+        AuthorityKind, Capacity, Contract, MandateEvent, Mobilisation, Provider, ProviderEvent, Realm, RealmClock,
+        RealmEvent,
     },
 };
 use muster_golden::values::{self, contract_id, offer_id, package_id, principal, provider_id, request_id};
@@ -66,13 +67,16 @@ pub struct Story {
     pub now: i64,
     /// The version of the policy that the desk decides under.
     pub policy: u32,
+    /// Who asks for the requests to come.
+    pub user: AuthorityKind,
     next: u64,
 }
 
 impl Story {
     /// A realm that is open.
     pub fn new() -> Self {
-        let mut story = Self { realm: "live", lines: Vec::new(), now: 0, policy: 1, next: 1 };
+        let mut story =
+            Self { realm: "live", lines: Vec::new(), now: 0, policy: 1, user: AuthorityKind::Csirt, next: 1 };
         let realm = Realm { id: RealmId::parse("live").unwrap(), clock: RealmClock::System };
         story.commit("registry.realm", actor(Role::Operator, "operator-1"), [RealmEvent::Opened(realm)]);
         story
@@ -209,7 +213,7 @@ impl Story {
             cuts: vec![],
             reason: "as the law has it".to_owned(),
             by_policy: None,
-            case: case(request),
+            case: Case { user: self.user, ..case(request) },
             key: key(request, severity),
         };
         self.commit(&format!("eligibility.{request}"), officer("anna"), [decided]);
@@ -221,7 +225,7 @@ impl Story {
         self.assess(request, severity, &[]);
         self.decide(request, severity, Outcome::Granted);
         let granted = DeskEvent::GrantTaken {
-            case: case(request),
+            case: Case { user: self.user, ..case(request) },
             terms: terms(),
             key: key(request, severity),
             packages: vec![package(request)],
