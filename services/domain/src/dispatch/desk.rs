@@ -40,10 +40,7 @@ use crate::{
     },
     eligibility::events::{Case, Policy, PriorityKey, Terms},
     kernel::{Aggregate, ContractId, Corrupt, OfferId, PackageId, ProviderId, Received, RequestId, Timestamp},
-    registry::{
-        events::{Capacity, CouncilAct, NationalRequirement, Provider},
-        third_country::ThirdCountry,
-    },
+    registry::events::{Capacity, CouncilAct, NationalRequirement, Provider},
 };
 
 /// Packages offered or escalated in one commit at most; a wake-up goes on with the rest.
@@ -392,8 +389,8 @@ pub struct Desk {
     pub providers: BTreeMap<ProviderId, Enlisted>,
     /// National requirements.
     pub requirements: BTreeMap<Country, NationalRequirement>,
-    /// Council acts by third country.
-    pub third_countries: BTreeMap<Country, ThirdCountry>,
+    /// Council acts that were not repealed, by third country.
+    pub acts: BTreeMap<Country, Vec<CouncilAct>>,
     /// The policy in force.
     pub policy: Policy,
     /// Granted requests.
@@ -419,7 +416,7 @@ impl Default for Desk {
         Self {
             providers: BTreeMap::new(),
             requirements: BTreeMap::new(),
-            third_countries: BTreeMap::new(),
+            acts: BTreeMap::new(),
             policy: Policy::built_in(),
             requests: BTreeMap::new(),
             withdrawn: BTreeSet::new(),

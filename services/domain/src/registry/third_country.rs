@@ -30,32 +30,7 @@ impl ThirdCountry {
         self.standing().find(|act| act.from <= at && at < act.until)
     }
 
-    /// The moments at which an act that stands begins or ends.
-    pub fn changes(&self) -> impl Iterator<Item = Timestamp> {
-        self.standing().flat_map(|act| [act.from, act.until])
-    }
-
-    /// Until when the Reserve stays open from `at` on, by the acts that stand: one may take over from another.
-    pub fn open_until(&self, at: Timestamp) -> Option<Timestamp> {
-        let mut until = self.act_in_force(at)?.until;
-        while let Some(next) = self.act_in_force(until) {
-            until = next.until;
-        }
-        Some(until)
-    }
-
-    /// Whether an act of this reference is on record.
-    pub fn knows(&self, reference: &str) -> bool {
-        self.find(reference).is_some()
-    }
-
-    /// Whether an act of this reference is on record and was not repealed.
-    pub fn stands(&self, reference: &str) -> bool {
-        self.find(reference).is_some_and(|act| !act.repealed)
-    }
-
-    /// The acts that were not repealed.
-    pub fn standing(&self) -> impl Iterator<Item = &CouncilAct> {
+    fn standing(&self) -> impl Iterator<Item = &CouncilAct> {
         self.acts.iter().filter(|act| !act.repealed).map(|act| &act.act)
     }
 

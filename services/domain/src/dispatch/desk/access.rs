@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Assignment, Desk, Granted, Offer, OfferState};
 use crate::{
+    codes::Country,
     dispatch::events::{DeskEvent, ReleaseReason},
     kernel::Timestamp,
     registry::events::{AuthorityKind, CouncilAct},
@@ -22,17 +23,30 @@ impl Desk {
     /// The Council act in force for a third country's request.
     fn act_for(&self, granted: &Granted, at: Timestamp) -> Option<&CouncilAct> {
         let third_country = granted.case.user == AuthorityKind::ThirdCountry;
-        self.third_countries.get(&granted.case.country).filter(|_| third_country)?.act_in_force(at)
+        self.act_in_force(granted.case.country, at).filter(|_| third_country)
+    }
+
+    pub(super) fn acts_on(&self, country: Country) -> impl Iterator<Item = &CouncilAct> {
+        self.acts.get(&country).into_iter().flatten()
+    }
+
+    fn act_in_force(&self, country: Country, at: Timestamp) -> Option<&CouncilAct> {
+        self.acts_on(country).find(|act| act.from <= at && at < act.until)
+    }
+
+    /// Until when the Reserve stays open: one act may take over from another.
+    fn open_until(&self, act: &CouncilAct) -> Timestamp {
+        let next = std::iter::successors(Some(act), |act| self.act_in_force(act.country, act.until));
+        next.map(|act| act.until).last().unwrap_or(act.until)
     }
 
     /// The moments at which the Reserve may open or close to a third country.
     pub(super) fn access_changes(&self) -> impl Iterator<Item = Timestamp> {
         let open = self.index.third_country.iter().filter_map(|request| self.requests.get(request));
         let by_days = open.flat_map(|granted| {
-            let acts = self.third_countries.get(&granted.case.country).into_iter().flat_map(|acts| acts.standing());
-            acts.filter_map(|act| capped(granted, act, granted.began_at?))
+            self.acts_on(granted.case.country).filter_map(|act| capped(granted, act, granted.began_at?))
         });
-        self.third_countries.values().flat_map(|acts| acts.changes()).chain(by_days)
+        self.acts.values().flatten().flat_map(|act| [act.from, act.until]).chain(by_days)
     }
 
     /// Ends the work for third countries to which the Reserve is closed now. It is sought anew only if the Reserve opens again.
@@ -70,10 +84,9 @@ impl Desk {
         let contracts = self.providers.get(&offer.provider).map(|enlisted| &enlisted.provider.contracts)?;
         let contract = contracts.iter().find(|contract| contract.id == offer.contract);
         let contract = contract.map(|contract| (contract.until, format!("contract {}", contract.id)));
-        let act = self.act_for(granted, now).and_then(|act| {
-            let until = self.third_countries.get(&act.country)?.open_until(now)?;
-            Some((until, format!("the access of {} by Council act", act.country)))
-        });
+        let act = self
+            .act_for(granted, now)
+            .map(|act| (self.open_until(act), format!("the access of {} by Council act", act.country)));
         let days = self.act_for(granted, now).and_then(|act| {
             let says = format!("the time that Council act {} allows for one request", act.reference);
             Some((capped(granted, act, now)?, says))

@@ -28,11 +28,11 @@ impl Desk {
                 Ok(if known { vec![] } else { vec![DeskEvent::RequirementTaken(requirement)] })
             }
             Command::TakeCouncilAct(act) => {
-                let known = self.third_countries.get(&act.country).is_some_and(|acts| acts.knows(&act.reference));
+                let known = self.acts_on(act.country).any(|known| *known == act);
                 Ok(if known { vec![] } else { vec![DeskEvent::CouncilActTaken(act)] })
             }
             Command::TakeRepeal { country, reference } => {
-                let stands = self.third_countries.get(&country).is_some_and(|acts| acts.stands(&reference));
+                let stands = self.acts_on(country).any(|act| act.reference == reference);
                 Ok(if stands { vec![DeskEvent::RepealTaken { country, reference }] } else { vec![] })
             }
             Command::TakePolicy(policy) => {

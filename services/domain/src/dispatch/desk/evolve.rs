@@ -4,17 +4,13 @@ use std::collections::BTreeSet;
 
 use super::{Assignment, Desk, Engagement, Enlisted, Granted, Offer, OfferState, Standing, Usage};
 use crate::{
-    codes::Country,
     dispatch::{
         events::{DeclineReason, DeskEvent, Package, ReleaseReason, RescindReason, Stage},
         matching::Slots,
     },
     eligibility::events::{Case, Policy, PriorityKey, Terms},
-    kernel::{Aggregate, Corrupt, OfferId, PackageId, RequestId, Timestamp},
-    registry::{
-        events::{AuthorityKind, ThirdCountryEvent},
-        third_country::ThirdCountry,
-    },
+    kernel::{Corrupt, OfferId, PackageId, RequestId, Timestamp},
+    registry::events::AuthorityKind,
 };
 
 fn corrupt(what: impl Into<String>) -> Corrupt {
@@ -35,10 +31,12 @@ impl Desk {
                 self.worked = super::Worked::default();
             }
             DeskEvent::CouncilActTaken(act) => {
-                self.evolve_access(act.country, &ThirdCountryEvent::Authorised(act.clone()))?;
+                self.acts.entry(act.country).or_default().push(act.clone());
+                self.worked = super::Worked::default();
             }
             DeskEvent::RepealTaken { country, reference } => {
-                self.evolve_access(*country, &ThirdCountryEvent::Repealed { reference: reference.clone() })?;
+                self.acts.entry(*country).or_default().retain(|act| act.reference != *reference);
+                self.worked = super::Worked::default();
             }
             DeskEvent::PolicyTaken(policy) => self.evolve_policy(policy),
             DeskEvent::GrantTaken { case, terms, key, packages } => self.evolve_grant(case, terms, key, packages),
@@ -82,11 +80,6 @@ impl Desk {
             }
         }
         Ok(())
-    }
-
-    fn evolve_access(&mut self, country: Country, event: &ThirdCountryEvent) -> Result<(), Corrupt> {
-        self.worked = super::Worked::default();
-        ThirdCountry::evolve(self.third_countries.entry(country).or_default(), event)
     }
 
     fn evolve_policy(&mut self, policy: &Policy) {
