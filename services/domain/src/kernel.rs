@@ -52,7 +52,7 @@ pub struct InvalidId {
 
 impl fmt::Display for InvalidId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "'{}' is not a {}: 1 to 64 of a-z, 0-9 and '-'", self.found, self.expected)
+        write!(f, "'{}' is no {}: 1 to 64 of a-z, 0-9 and '-'", self.found, self.expected)
     }
 }
 

@@ -166,7 +166,7 @@ impl Matching {
             self.take(index, *place);
             return true;
         }
-        options.iter().any(|(place, _)| self.clear_and_take(index, *place, takes))
+        options.iter().any(|(place, _)| self.make_way(index, *place, takes))
     }
 
     /// Ways count teams: where it is days that are short, the cheapest place from which enough others can move away.
@@ -176,9 +176,12 @@ impl Matching {
         let options = job.options().map(|(gate, cost)| (cost, gate / 2));
         let mut short: Vec<_> = options.filter(|(_, place)| self.free(*place).days < takes.days).collect();
         short.sort_unstable();
-        short
-            .into_iter()
-            .any(|(_, place)| self.step_aside(index, place, takes) || self.clear_and_take(index, place, takes))
+        short.into_iter().any(|(_, place)| self.make_way(index, place, takes))
+    }
+
+    /// Seats a job where others stand in its way, if all of them find another place.
+    fn make_way(&mut self, index: usize, place: usize, takes: Slots) -> bool {
+        self.step_aside(index, place, takes) || self.clear_and_take(index, place, takes)
     }
 
     /// Whoever has room elsewhere goes there, the lowest priority first, until the place holds the job.
@@ -206,6 +209,7 @@ impl Matching {
         true
     }
 
+    /// The lowest priority leaves until the place holds the job; then whoever left seeks a place, moving others on if need be.
     fn clear_and_take(&mut self, index: usize, place: usize, takes: Slots) -> bool {
         let mut trial = self.clone();
         let mut moved = Vec::new();
@@ -304,6 +308,31 @@ mod tests {
         let large = Job { takes: Slots { teams: 2, onsite: 1, days: 10 }, options: vec![(0, 1)] };
         assert!(matching.add(large));
         assert_eq!(matching.placed(), [Some(1), Some(0)]);
+    }
+
+    /// A one-team job of so many days.
+    fn days(days: u32, options: &[(usize, u128)]) -> Job {
+        Job { takes: Slots { teams: 1, onsite: 0, days }, options: options.to_vec() }
+    }
+
+    #[test]
+    fn where_days_are_short_whoever_has_room_elsewhere_steps_aside() {
+        let slots = |days| Slots { teams: 2, onsite: 0, days };
+        let mut matching = Matching::new(vec![slots(10), slots(10)]);
+        assert!(matching.add(days(10, &[(0, 1), (1, 5)])));
+        assert!(matching.add(days(10, &[(0, 1)])));
+        assert_eq!(matching.placed(), [Some(1), Some(0)]);
+        assert!(!matching.add(days(1, &[(0, 1), (1, 1)])));
+    }
+
+    #[test]
+    fn whoever_has_no_room_elsewhere_moves_others_on() {
+        let slots = |teams, days| Slots { teams, onsite: 0, days };
+        let mut matching = Matching::new(vec![slots(2, 10), slots(1, 20), slots(1, 20)]);
+        assert!(matching.add(days(1, &[(1, 1), (2, 9)])));
+        assert!(matching.add(days(10, &[(0, 1), (1, 2)])));
+        assert!(matching.add(days(10, &[(0, 1)])));
+        assert_eq!(matching.placed(), [Some(2), Some(1), Some(0)]);
     }
 
     #[test]

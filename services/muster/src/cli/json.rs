@@ -53,7 +53,7 @@ impl Serialize for Json {
 /// Reads a message from JSON; a field that it does not have is refused.
 pub fn read<M: Message + Name + Default>(file: &str, text: &str) -> Result<M, Failure> {
     let bad = |error: serde_json::Error| {
-        Failure::usage(format!("{file} is not a {}: {error}", M::NAME), "mend it and give it again; nothing was sent")
+        Failure::usage(format!("{file} is no {}: {error}", M::NAME), "mend it and give it again; nothing was sent")
     };
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let message = DynamicMessage::deserialize(description::<M>()?, &mut deserializer).map_err(bad)?;
