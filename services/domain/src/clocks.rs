@@ -5,9 +5,8 @@
 
 use std::time::Duration;
 
-use jiff::{Span, ToSpan, civil::Weekday, tz::TimeZone};
-
 use crate::{
+    calendar::end_of_period,
     codes::{UnknownCode, code_list},
     eligibility::events::Level,
     intake::events::Precision,
@@ -191,7 +190,7 @@ pub fn nis2(detected_at: Timestamp, precision: Precision, notices: Notices, now:
         entity(ClockName::Notification, detected_at, notification_due, notices.notification),
         Clock {
             approximate: approximate && notices.notification.is_none(),
-            ..entity(ClockName::FinalReport, notified_at, end_of_months(notified_at, 1), notices.final_report)
+            ..entity(ClockName::FinalReport, notified_at, end_of_period(notified_at, 1), notices.final_report)
         },
     ]
 }
@@ -206,24 +205,6 @@ fn clock(
 ) -> Clock {
     let status = status(due, warns_at(name, starts, due), met_at, now);
     Clock { name, owner, starts, due, status, approximate: false }
-}
-
-/// The end, in UTC, of the day that stands so many months after `start`; a Saturday or Sunday moves to Monday (Reg. (EEC,
-/// Euratom) 1182/71 Art 3(2)(c) and 3(4)). Public holidays differ by country and are not moved, which is the stricter side.
-fn end_of_months(start: Timestamp, months: i64) -> Timestamp {
-    let end = || {
-        let day = jiff::Timestamp::from_millisecond(start.millis()).ok()?.to_zoned(TimeZone::UTC).date();
-        let last = day.checked_add(months.months()).ok()?;
-        let to_monday: Span = match last.weekday() {
-            Weekday::Saturday => 2.days(),
-            Weekday::Sunday => 1.day(),
-            Weekday::Monday | Weekday::Tuesday | Weekday::Wednesday | Weekday::Thursday | Weekday::Friday => 0.days(),
-        };
-        let after = last.checked_add(to_monday).ok()?.tomorrow().ok()?;
-        Some(Timestamp::from_millis(after.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond()))
-    };
-    // Past the end of the calendar nothing is due.
-    end().unwrap_or(Timestamp::from_millis(i64::MAX))
 }
 
 #[cfg(test)]
@@ -328,7 +309,7 @@ mod tests {
         let clocks = nis2(detected, Precision::Minute, Notices::default(), detected);
         assert_eq!(
             clocks.each_ref().map(|clock| clock.due),
-            [at("2023-03-06T10:17:00Z"), at("2023-03-08T10:17:00Z"), at("2023-04-11T00:00:00Z")],
+            [at("2023-03-06T10:17:00Z"), at("2023-03-08T10:17:00Z"), at("2023-04-10T23:59:59.999Z")],
             "the 8th of April is a Saturday, so the last day is Monday the 10th"
         );
         assert!(clocks.iter().all(|clock| !clock.approximate));
@@ -340,7 +321,7 @@ mod tests {
         let notices = Notices { notification: Some(at("2023-03-06T08:00:00Z")), ..Notices::default() };
         let [_, notification, last] = nis2(detected, Precision::Day, notices, at("2023-03-10T00:00:00Z"));
         assert_eq!((notification.status, notification.approximate), (Status::Met, true));
-        assert_eq!((last.starts, last.due), (at("2023-03-06T08:00:00Z"), at("2023-04-07T00:00:00Z")));
+        assert_eq!((last.starts, last.due), (at("2023-03-06T08:00:00Z"), at("2023-04-06T23:59:59.999Z")));
         assert!(!last.approximate, "the notification's own time is exact");
     }
 
@@ -349,19 +330,6 @@ mod tests {
         for (precision, approximate) in [(Precision::Minute, false), (Precision::Hour, false), (Precision::Day, true)] {
             let clocks = nis2(at("2023-01-28T13:00:00Z"), precision, Notices::default(), at("2023-01-28T13:00:00Z"));
             assert!(clocks.iter().all(|clock| clock.approximate == approximate), "{precision}");
-        }
-    }
-
-    #[test]
-    fn months_end_with_their_last_day_and_never_on_a_weekend() {
-        for (start, months, end) in [
-            ("2026-01-15T09:00:00Z", 1, "2026-02-17T00:00:00Z"), // a Sunday: Monday the 16th is the last day
-            ("2026-01-31T09:00:00Z", 1, "2026-03-03T00:00:00Z"), // Saturday the 28th of February: Monday the 2nd
-            ("2028-01-31T09:00:00Z", 1, "2028-03-01T00:00:00Z"), // a leap year: Tuesday the 29th
-            ("2025-12-31T23:59:59Z", 2, "2026-03-03T00:00:00Z"), // Saturday the 28th of February
-            ("2026-02-28T00:00:00Z", 2, "2026-04-29T00:00:00Z"), // Tuesday the 28th of April
-        ] {
-            assert_eq!(end_of_months(at(start), months), at(end), "{start} + {months}");
         }
     }
 }

@@ -10,7 +10,7 @@ use muster_domain::kernel::{FieldViolation, Refusal, RefusalKind, Role};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::access::Action;
+use crate::access::{Action, Reach, reach};
 
 /// The `domain` of every `ErrorInfo`.
 const DOMAIN: &str = "muster";
@@ -95,14 +95,18 @@ pub fn unauthenticated(says: impl Display, way_out: &str) -> Status {
     Answer { code: Code::Unauthenticated, reason: "UNAUTHENTICATED", because, says: says.to_string(), way_out }.status()
 }
 
-/// Nobody of this role may do this, whatever it is about.
+/// Nobody of this role may do this, whatever it is about; others may, by the one table of access.
 pub fn denied(role: Role, action: Action) -> Status {
+    let call = action.rpc().rsplit('/').next().unwrap_or_default();
+    let others: Vec<_> =
+        Role::ALL.iter().filter(|other| **other != Role::System && reach(**other, action) != Reach::Never).collect();
+    let others = others.iter().map(|other| other.as_str()).collect::<Vec<_>>().join(", ");
     let answer = Answer {
         code: Code::PermissionDenied,
         reason: "DENIED",
         because: ("rule", "each role does its own part"),
-        says: format!("{} is not for the role {role}", action.rpc()),
-        way_out: "ask somebody whose role it is, or sign in as them if you are",
+        says: format!("{call} is not for the role {role}; it is for: {others}"),
+        way_out: "ask one of these, or sign in as one if you are",
     };
     answer.status()
 }
@@ -228,6 +232,12 @@ mod tests {
             way_out: "list your offers",
             fields: Vec::new(),
         }
+    }
+
+    #[test]
+    fn whoever_may_not_is_told_who_may() {
+        let told = explain(&denied(Role::Hospital, Action::EndorseRequest));
+        assert_eq!(told.says, "EndorseRequest is not for the role hospital; it is for: authority");
     }
 
     #[test]
