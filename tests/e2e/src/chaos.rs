@@ -119,9 +119,18 @@ impl Crowd {
 
     /// Gives so many commands, one after another; what came of each.
     pub async fn act(self, seed: u64, commands: usize) -> Vec<(Act, Operation)> {
+        self.act_while(seed, |given| given < commands).await
+    }
+
+    /// The same until it is over.
+    pub async fn act_until(self, seed: u64, over: watch::Receiver<bool>) -> Vec<(Act, Operation)> {
+        self.act_while(seed, |_| !*over.borrow()).await
+    }
+
+    async fn act_while(self, seed: u64, goes_on: impl Fn(usize) -> bool) -> Vec<(Act, Operation)> {
         let mut lots = Lots::of(seed);
         let mut history = Vec::new();
-        while history.len() < commands {
+        while goes_on(history.len()) {
             if lots.below(8) == 0 {
                 self.look_around(&mut lots).await;
             }

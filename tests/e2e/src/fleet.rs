@@ -1,13 +1,16 @@
 //! A realm on a real nats-server, served by real processes.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use muster_domain::kernel::RealmId;
 use muster_journal::jetstream::{JetStream, Options};
 use muster_sim::log::{Entry, read_log};
 use tempfile::TempDir;
 
-use crate::{nats::NatsServer, process::Process};
+use crate::{
+    nats::{NatsServer, Servers},
+    process::Process,
+};
 
 /// The roles, each a process of its own.
 pub const ROLES: [&str; 5] = ["registry", "intake", "eligibility", "dispatch", "monitor"];
@@ -20,9 +23,9 @@ pub struct Pace {
 }
 
 /// Processes on one realm. Dropping it stops all and removes what they kept.
-pub struct Fleet {
-    /// The journal's server.
-    pub nats: NatsServer,
+pub struct Fleet<S = NatsServer> {
+    /// The journal's servers.
+    pub nats: S,
     members: Vec<Member>,
     key: PathBuf,
     _directory: TempDir,
@@ -40,9 +43,11 @@ impl Fleet {
         let groups: Vec<_> = groups.iter().map(<[_; 1]>::as_slice).collect();
         Self::start_on(NatsServer::start(), &groups, pace, &["replicas"])
     }
+}
 
+impl<S: Servers> Fleet<S> {
     /// Starts one process for each group of roles on a server; `accept` names what is unsafe about it.
-    pub fn start_on(nats: NatsServer, groups: &[&[&'static str]], pace: Pace, accept: &[&str]) -> Self {
+    pub fn start_on(nats: S, groups: &[&[&'static str]], pace: Pace, accept: &[&str]) -> Self {
         let directory = TempDir::new().expect("a directory for the vault's key");
         let key = directory.path().join("vault.key");
         let mut fleet = Self { nats, members: Vec::new(), key, _directory: directory };
@@ -56,7 +61,8 @@ impl Fleet {
     fn arguments(&self, roles: &[&str], pace: Pace, accept: &[&str]) -> Vec<String> {
         let speed = pace.speed.to_string();
         let key = self.key.display().to_string();
-        let (nats, monitor) = (self.nats.url(), self.nats.monitor_url());
+        let nats = self.nats.urls().join(",");
+        let monitors = self.nats.monitor_urls();
         let all = [
             "serve",
             "--realm",
@@ -67,15 +73,14 @@ impl Fleet {
             &speed,
             "--journal",
             &nats,
-            "--nats-monitor",
-            &monitor,
             "--vault-key",
             &key,
             "--accept-development-tokens",
         ];
         let roles = roles.iter().flat_map(|role| ["--role", role]);
         let accept = accept.iter().flat_map(|name| ["--accept-unsafe-journal", name]);
-        all.into_iter().chain(roles).chain(accept).map(str::to_owned).collect()
+        let monitors = monitors.iter().flat_map(|monitor| ["--nats-monitor", monitor]);
+        all.into_iter().chain(monitors).chain(roles).chain(accept).map(str::to_owned).collect()
     }
 
     /// Stops every process that does not run this role.
@@ -97,11 +102,17 @@ impl Fleet {
         of_role.map(|member| member.process.address().to_owned()).collect()
     }
 
+    /// Where the replicas of every role answer.
+    pub fn all_addresses(&self) -> BTreeMap<&'static str, Vec<String>> {
+        ROLES.into_iter().map(|role| (role, self.addresses(role))).collect()
+    }
+
     /// The realm's journal, as somebody reads it who is none of its processes.
     pub async fn journal(&self) -> JetStream {
-        let options = Options { replicas: 1, monitors: vec![self.nats.monitor_url()], ..Options::default() };
+        let (replicas, monitors) = (self.nats.replicas(), self.nats.monitor_urls());
+        let options = Options { replicas, monitors, ..Options::default() };
         let realm = RealmId::parse("drill").expect("a realm");
-        JetStream::connect(vec![self.nats.url()], &realm, options).await.expect("the server answers")
+        JetStream::connect(self.nats.urls(), &realm, options).await.expect("the server answers")
     }
 
     /// The realm's log.

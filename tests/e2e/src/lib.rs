@@ -3,6 +3,8 @@
 
 pub mod cast;
 pub mod chaos;
+pub mod cluster;
 pub mod fleet;
 pub mod nats;
 pub mod process;
+pub mod verdict;

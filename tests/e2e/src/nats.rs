@@ -15,8 +15,25 @@ use tempfile::TempDir;
 /// A server is ready within milliseconds; one with a large store, or on a loaded machine, within this.
 const READY_PATIENCE: Duration = Duration::from_secs(30);
 
+/// A configuration that Muster is deployed with.
+pub(crate) fn deployed(name: &str) -> PathBuf {
+    Path::new(ROOT).join("deploy/nats").join(name)
+}
+
 /// Where Muster's sources are.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// What keeps a realm's log.
+pub trait Servers {
+    /// Where clients connect.
+    fn urls(&self) -> Vec<String>;
+
+    /// Where the servers tell about themselves.
+    fn monitor_urls(&self) -> Vec<String>;
+
+    /// How many times each record is kept.
+    fn replicas(&self) -> usize;
+}
 
 /// One nats-server with JetStream, set as `deploy/nats/single.conf` says. Dropping it stops it and removes its store.
 pub struct NatsServer {
@@ -24,7 +41,23 @@ pub struct NatsServer {
     ports: Option<Ports>,
     process: Option<Child>,
     config: PathBuf,
+    /// What else it is started with.
+    args: Vec<String>,
     store: TempDir,
+}
+
+impl Servers for NatsServer {
+    fn urls(&self) -> Vec<String> {
+        vec![self.url()]
+    }
+
+    fn monitor_urls(&self) -> Vec<String> {
+        vec![self.monitor_url()]
+    }
+
+    fn replicas(&self) -> usize {
+        1
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -36,13 +69,18 @@ struct Ports {
 impl NatsServer {
     /// Starts a server that syncs every record, and waits until it is ready.
     pub fn start() -> Self {
-        Self::start_with(&Path::new(ROOT).join("deploy/nats/single.conf"))
+        Self::start_with(&deployed("single.conf"))
     }
 
     /// Starts a server with another configuration, which must turn on JetStream and the monitor.
     pub fn start_with(config: &Path) -> Self {
+        Self::start_as(config, Vec::new())
+    }
+
+    /// The same, with more arguments.
+    pub(crate) fn start_as(config: &Path, args: Vec<String>) -> Self {
         let store = TempDir::new().expect("a directory for the server's store");
-        let mut server = Self { ports: None, process: None, config: config.to_owned(), store };
+        let mut server = Self { ports: None, process: None, config: config.to_owned(), args, store };
         server.restart();
         server
     }
@@ -70,6 +108,36 @@ impl NatsServer {
         }
     }
 
+    /// Stops the server as an operator would, and waits until it has ended.
+    pub fn stop(&mut self) {
+        self.signal("TERM");
+        if let Some(mut process) = self.process.take() {
+            process.wait().expect("the server ends");
+        }
+    }
+
+    /// The server stands still, as when its machine does.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// It goes on as if no time had passed.
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.process.as_ref().expect("the server runs").id().to_string();
+        let sent = Command::new("kill").args([&format!("-{signal}"), &pid]).status().expect("kill runs");
+        assert!(sent.success(), "the server had ended by itself");
+    }
+
+    /// The server's disk is lost: it must not run.
+    pub fn lose_store(&mut self) {
+        assert!(self.process.is_none(), "the server runs");
+        self.store = TempDir::new().expect("a directory for the server's store");
+    }
+
     /// Kills the server if it runs and starts it again, on the same ports with the same store.
     pub fn restart(&mut self) {
         self.kill();
@@ -82,6 +150,7 @@ impl NatsServer {
             .arg(self.store.path())
             .args(["--port", &port(|ports| ports.clients)])
             .args(["--http_port", &port(|ports| ports.monitor)])
+            .args(&self.args)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

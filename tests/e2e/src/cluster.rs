@@ -1,0 +1,121 @@
+//! Three real nats-servers that keep every record three times, as `deploy/nats/three.conf` says, and what may befall them.
+
+use std::{net::TcpListener, time::Duration};
+
+use async_nats::jetstream::{self, stream::Info};
+use tokio::time::{Instant, sleep};
+
+use crate::nats::{NatsServer, Servers, deployed};
+
+/// How many servers there are.
+pub const SIZE: usize = 3;
+
+/// The realm's stream, of a realm named `drill`.
+const STREAM: &str = "MUSTER_DRILL";
+
+/// Longer than servers need to elect a leader and to catch up, on a loaded machine too.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Between two looks at the servers.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Three servers. Dropping it stops them and removes their stores.
+pub struct Cluster {
+    nodes: Vec<NatsServer>,
+}
+
+impl Servers for Cluster {
+    fn urls(&self) -> Vec<String> {
+        self.nodes.iter().map(NatsServer::url).collect()
+    }
+
+    fn monitor_urls(&self) -> Vec<String> {
+        self.nodes.iter().map(NatsServer::monitor_url).collect()
+    }
+
+    fn replicas(&self) -> usize {
+        SIZE
+    }
+}
+
+impl Cluster {
+    /// Starts three servers that know one another.
+    pub fn start() -> Self {
+        // Held together until all are known, so that they differ.
+        let held: Vec<_> = (0..SIZE).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
+        let routes: Vec<_> = held.iter().map(|port| port.local_addr().expect("bound").to_string()).collect();
+        drop(held);
+        let all = routes.iter().map(|route| format!("nats://{route}")).collect::<Vec<_>>().join(",");
+        let start = |(n, route): (usize, &String)| {
+            let (name, own) = (name(n), format!("nats://{route}"));
+            let args = [
+                "--addr",
+                "127.0.0.1",
+                "--name",
+                &name,
+                "--cluster_name",
+                "muster",
+                "--cluster",
+                &own,
+                "--routes",
+                &all,
+            ];
+            NatsServer::start_as(&deployed("three.conf"), args.map(str::to_owned).to_vec())
+        };
+        Self { nodes: routes.iter().enumerate().map(start).collect() }
+    }
+
+    /// One of the servers.
+    pub fn node(&mut self, n: usize) -> &mut NatsServer {
+        self.nodes.get_mut(n).expect("there are three")
+    }
+
+    /// Which server leads the realm's stream, once all that run agree and have every record.
+    pub async fn leader(&self) -> usize {
+        let info = self.when(|info| info.cluster.as_ref().is_some_and(|cluster| cluster.leader.is_some())).await;
+        let leader = info.cluster.and_then(|cluster| cluster.leader).expect("looked for");
+        (0..SIZE).find(|n| name(*n) == leader).expect("one of ours leads")
+    }
+
+    /// Waits until every server has every record.
+    pub async fn whole(&self) {
+        let current = |info: &Info| {
+            info.cluster.as_ref().is_some_and(|cluster| {
+                let followers = cluster.replicas.iter().filter(|replica| replica.current && !replica.offline).count();
+                cluster.leader.is_some() && followers == SIZE - 1
+            })
+        };
+        self.when(current).await;
+    }
+
+    /// Asks the leader to let another lead.
+    pub async fn step_down(&self) {
+        let (client, _) = self.client().await;
+        let subject = format!("$JS.API.STREAM.LEADER.STEPDOWN.{STREAM}");
+        // An answer that is lost, or another that stepped down first, is as good.
+        drop(client.request(subject, "".into()).await);
+    }
+
+    async fn when(&self, is_so: impl Fn(&Info) -> bool) -> Info {
+        let (_client, context) = self.client().await;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Ok(stream) = context.get_stream(STREAM).await
+                && is_so(stream.cached_info())
+            {
+                return stream.cached_info().clone();
+            }
+            assert!(Instant::now() < deadline, "the servers do not come together");
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn client(&self) -> (async_nats::Client, jetstream::Context) {
+        let client = async_nats::connect(self.urls()).await.expect("a server answers");
+        (client.clone(), jetstream::new(client))
+    }
+}
+
+fn name(n: usize) -> String {
+    format!("n{}", n + 1)
+}
