@@ -141,6 +141,11 @@ impl Journal for Faulty {
         self.journal.load(subject, after).await
     }
 
+    async fn record(&self, sequence: u64) -> Result<Record, ReadError> {
+        self.read()?;
+        self.journal.record(sequence).await
+    }
+
     async fn head(&self, subject: &Subject) -> Result<u64, ReadError> {
         self.read()?;
         self.journal.head(subject).await
