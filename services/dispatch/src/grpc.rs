@@ -42,6 +42,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     driver::{Desk, Holder, Unanswered},
     relaying::Peers,
+    standby::Standby,
     views::{Wanted, changed},
     wire::{About, Ask},
 };
@@ -58,7 +59,7 @@ pub struct Service {
     edge: Edge,
     desk: Desk,
     peers: Peers,
-    work: View<Work>,
+    standby: View<Standby>,
 }
 
 /// What came of a call that asks something of the desk.
@@ -72,7 +73,12 @@ enum Acted<A> {
 impl Service {
     /// The service on the journal of `edge`; `follower` reads the log for it, `desk` decides.
     pub fn new(edge: Edge, follower: &mut Follower, desk: Desk) -> Self {
-        Self { edge, desk, peers: Peers::default(), work: follower.view(Work::default()) }
+        Self { edge, desk, peers: Peers::default(), standby: follower.view(Standby::default()) }
+    }
+
+    /// What it reads of the desk, for whoever is to decide.
+    pub fn standby(&self) -> View<Standby> {
+        self.standby.clone()
     }
 
     /// Answers a call that asks something of the desk.
@@ -116,8 +122,8 @@ impl Service {
 
     async fn may(&self, caller: &Caller, action: Action, about: &About) -> Result<(), Status> {
         let party = |people: &_| match about {
-            About::Offer(offer) => self.work.now().party_of_offer(people, offer),
-            About::Package(package) => self.work.now().party_of_package(people, package),
+            About::Offer(offer) => self.standby.now().work().party_of_offer(people, offer),
+            About::Package(package) => self.standby.now().work().party_of_package(people, package),
         };
         self.edge.may(caller, action, about.named(), party).await
     }
@@ -130,10 +136,11 @@ impl Service {
         tell: impl FnOnce(&Work, &Sight, Position) -> T,
     ) -> Result<T, Status> {
         if let Some(least) = read_at.and_then(|at| at.at_least) {
-            self.work.reaches(least.sequence, caller.patience).await.map_err(refused)?;
+            self.standby.reaches(least.sequence, caller.patience).await.map_err(refused)?;
         }
-        let sight = self.work.now().sight(&caller.actor);
-        let looked = self.edge.read(caller, &self.work, read_at, |work, progress| {
+        let sight = self.standby.now().work().sight(&caller.actor);
+        let looked = self.edge.read(caller, &self.standby, read_at, |standby, progress| {
+            let work = standby.work();
             intact(work)?;
             Ok(tell(work, &sight, progress.position))
         });
@@ -228,9 +235,9 @@ impl DispatchService for Service {
         let (caller, message) = self.edge.admit(call, Action::WatchOffers)?;
         let after = message.after.map(Position::from);
         let (service, watcher, fresh, mut began) = (self.clone(), caller.clone(), after.is_none(), None);
-        let stream = watch_in_parts(&self.edge, &caller, &self.work, after, PACE, move |work, moment| {
+        let stream = watch_in_parts(&self.edge, &caller, &self.standby, after, PACE, move |held, moment| {
             let began = *began.get_or_insert(moment.position);
-            service.tell(&watcher, work, moment, (fresh && moment.since.is_none()).then_some(began))
+            service.tell(&watcher, held.work(), moment, (fresh && moment.since.is_none()).then_some(began))
         });
         Ok(Response::new(stream.await?))
     }
@@ -245,12 +252,13 @@ impl DispatchService for Service {
             Acted::There(answer) => return Ok(answer),
         };
         // It is accepted, whatever happens to the answer: the same call sent again is answered the same.
-        self.work.reaches(position.sequence, caller.patience).await.map_err(refused)?;
+        self.standby.reaches(position.sequence, caller.patience).await.map_err(refused)?;
         let told = {
-            let work = self.work.now();
-            intact(&work)?;
+            let standby = self.standby.now();
+            let work = standby.work();
+            intact(work)?;
             match &about {
-                About::Offer(offer) => self.engagement(&caller, &work, &work.sight(&caller.actor), offer),
+                About::Offer(offer) => self.engagement(&caller, work, &work.sight(&caller.actor), offer),
                 About::Package(_) => None,
             }
         };
