@@ -1,6 +1,7 @@
 //! The desk's rules, one sentence a test; then random histories against the invariants.
 
 mod again;
+mod keeping;
 
 use std::{collections::BTreeSet, time::Duration};
 
