@@ -24,7 +24,7 @@ use muster_edge::{
     relay::is_marked,
     watch::{Messages, Moment, Told, watch_in_parts},
     wire::fields::{Fields, one, timestamp},
-    work::{Sight, Work},
+    work::{Sight, Work, tell_considered},
 };
 use muster_journal::{
     engine::{
@@ -185,7 +185,7 @@ impl Service {
         intact(work)?;
         let (changed, position) = changed(work, caller.actor.role, moment, opening);
         let seen = changed.into_iter().filter(|offer| self.is_seen(caller, Action::WatchOffers, work, offer));
-        let told = seen.filter_map(|offer| work.listed_offer(offer, work.eyes(&caller.actor, offer)));
+        let told = seen.filter_map(|offer| work.offer(offer, work.eyes(&caller.actor, offer)));
         let offers: Vec<_> = told.collect();
         let message = (moment.due || !offers.is_empty()).then(|| WatchOffersResponse {
             position: Some(position.into()),
@@ -213,7 +213,7 @@ impl DispatchService for Service {
             let offers = wanted.sorted(work, &caller.actor).into_iter().map(|offer| (offer.to_string(), offer));
             let seen = |offer: &&OfferId| self.is_seen(&caller, Action::ListOffers, work, offer);
             let (offers, next_page_token) = page.cut(as_of, offers, seen);
-            let offers = offers.into_iter().filter_map(|offer| work.listed_offer(offer, sight.of(offer))).collect();
+            let offers = offers.into_iter().filter_map(|offer| work.offer(offer, sight.of(offer))).collect();
             ListOffersResponse { as_of: Some(as_of.into()), offers, next_page_token }
         });
         Ok(Response::new(looked.await?))
@@ -224,11 +224,14 @@ impl DispatchService for Service {
         let offer = one("offer", &message.offer, OfferId::parse)?;
         self.may(&caller, Action::GetOffer, &About::Offer(offer.clone())).await?;
         let looked = self.look(&caller, message.read_at, |work, sight, as_of| {
-            let told = work.offer(&offer, sight.of(&offer))?;
-            Some(GetOfferResponse { as_of: Some(as_of.into()), offer: Some(told) })
+            let eyes = sight.of(&offer);
+            Some((as_of, work.offer(&offer, eyes)?, Sight::Same(eyes)))
         });
-        let found = looked.await?;
-        found.map(Response::new).ok_or_else(|| status::not_found("offer", offer.as_str()))
+        let found = looked.await?.ok_or_else(|| status::not_found("offer", offer.as_str()));
+        let (as_of, mut told, sight) = found?;
+        let (journal, told_of) = (self.edge.journal.as_ref(), std::slice::from_mut(&mut told));
+        tell_considered(journal, &self.standby, Standby::work, &sight, told_of).await?;
+        Ok(Response::new(GetOfferResponse { as_of: Some(as_of.into()), offer: Some(told) }))
     }
 
     async fn watch_offers(&self, call: Request<WatchOffersRequest>) -> Answer<Self::WatchOffersStream> {
