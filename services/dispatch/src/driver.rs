@@ -1,7 +1,7 @@
 //! The desk of a process: it decides while this process holds the lease, and says who decides while another does.
 //!
 //! ```text
-//! stand by ──lease──▶ hold: load, fence, decide ──lease lost──────────▶ stand by
+//! stand by ──lease──▶ hold: catch up, fence, decide ─lease lost───────▶ stand by
 //!    ▲                          │ overtaken, journal unreachable ─wait─▶ stand by
 //!    └──────────────────────────┤ told to stop: finish, answer, give up the lease
 //!                               └ log broken: refuse everything, loudly
@@ -15,7 +15,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use muster_domain::dispatch::desk::Command;
 use muster_edge::Edge;
 use muster_journal::{
-    engine::{Broken, Done, Meta, Undone},
+    engine::{Broken, Done, Meta, Undone, follower::View},
     lease::{Holding, Lease},
 };
 use muster_runtime::retry::Pauses;
@@ -25,7 +25,7 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::writer::Stop;
+use crate::{standby::Standby, writer::Stop};
 
 /// Commands that may wait for the desk at once.
 const WAITING_MAX: usize = 1024;
@@ -170,8 +170,9 @@ enum Ended {
 }
 
 impl Driver {
-    /// Runs until the process stops. `address` is the URI at which other processes reach this one.
-    pub async fn run(mut self, address: &str) {
+    /// Runs until the process stops. `address` is the URI at which other processes reach this one, `standby` what it has read
+    /// of the desk.
+    pub async fn run(mut self, address: &str, standby: View<Standby>) {
         let me = format!("{address} {}", self.edge.relay.secret());
         let mut pauses = Pauses::default();
         while let Some(since) = self.stand_by(&me).await {
@@ -182,7 +183,7 @@ impl Driver {
             let keeping = tokio::spawn(async move { lease::keep(lease.as_ref(), &name, since).await });
             let mut keeping = AbortOnDropHandle::new(keeping);
             let ended = tokio::select! {
-                ended = holding::hold(&self.edge, &mut self.calls) => ended,
+                ended = holding::hold(&self.edge, &standby, &mut self.calls) => ended,
                 holder = &mut keeping => Ended::LeaseLost(holder.unwrap_or(Holder::Nobody)),
                 broken = log_breaks(&self.edge) => Ended::Writer(Stop::Broken(broken)),
             };

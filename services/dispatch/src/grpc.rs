@@ -24,7 +24,7 @@ use muster_edge::{
     relay::is_marked,
     watch::{Messages, Moment, Told, watch_in_parts},
     wire::fields::{Fields, one, timestamp},
-    work::{Sight, Work},
+    work::{Sight, Work, tell_considered},
 };
 use muster_journal::{
     engine::{
@@ -42,6 +42,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     driver::{Desk, Holder, Unanswered},
     relaying::Peers,
+    standby::Standby,
     views::{Wanted, changed},
     wire::{About, Ask},
 };
@@ -58,7 +59,7 @@ pub struct Service {
     edge: Edge,
     desk: Desk,
     peers: Peers,
-    work: View<Work>,
+    standby: View<Standby>,
 }
 
 /// What came of a call that asks something of the desk.
@@ -72,7 +73,12 @@ enum Acted<A> {
 impl Service {
     /// The service on the journal of `edge`; `follower` reads the log for it, `desk` decides.
     pub fn new(edge: Edge, follower: &mut Follower, desk: Desk) -> Self {
-        Self { edge, desk, peers: Peers::default(), work: follower.view(Work::default()) }
+        Self { edge, desk, peers: Peers::default(), standby: follower.view(Standby::default()) }
+    }
+
+    /// What it reads of the desk, for whoever is to decide.
+    pub fn standby(&self) -> View<Standby> {
+        self.standby.clone()
     }
 
     /// Answers a call that asks something of the desk.
@@ -116,8 +122,8 @@ impl Service {
 
     async fn may(&self, caller: &Caller, action: Action, about: &About) -> Result<(), Status> {
         let party = |people: &_| match about {
-            About::Offer(offer) => self.work.now().party_of_offer(people, offer),
-            About::Package(package) => self.work.now().party_of_package(people, package),
+            About::Offer(offer) => self.standby.now().work().party_of_offer(people, offer),
+            About::Package(package) => self.standby.now().work().party_of_package(people, package),
         };
         self.edge.may(caller, action, about.named(), party).await
     }
@@ -130,10 +136,11 @@ impl Service {
         tell: impl FnOnce(&Work, &Sight, Position) -> T,
     ) -> Result<T, Status> {
         if let Some(least) = read_at.and_then(|at| at.at_least) {
-            self.work.reaches(least.sequence, caller.patience).await.map_err(refused)?;
+            self.standby.reaches(least.sequence, caller.patience).await.map_err(refused)?;
         }
-        let sight = self.work.now().sight(&caller.actor);
-        let looked = self.edge.read(caller, &self.work, read_at, |work, progress| {
+        let sight = self.standby.now().work().sight(&caller.actor);
+        let looked = self.edge.read(caller, &self.standby, read_at, |standby, progress| {
+            let work = standby.work();
             intact(work)?;
             Ok(tell(work, &sight, progress.position))
         });
@@ -178,7 +185,7 @@ impl Service {
         intact(work)?;
         let (changed, position) = changed(work, caller.actor.role, moment, opening);
         let seen = changed.into_iter().filter(|offer| self.is_seen(caller, Action::WatchOffers, work, offer));
-        let told = seen.filter_map(|offer| work.listed_offer(offer, work.eyes(&caller.actor, offer)));
+        let told = seen.filter_map(|offer| work.offer(offer, work.eyes(&caller.actor, offer)));
         let offers: Vec<_> = told.collect();
         let message = (moment.due || !offers.is_empty()).then(|| WatchOffersResponse {
             position: Some(position.into()),
@@ -206,7 +213,7 @@ impl DispatchService for Service {
             let offers = wanted.sorted(work, &caller.actor).into_iter().map(|offer| (offer.to_string(), offer));
             let seen = |offer: &&OfferId| self.is_seen(&caller, Action::ListOffers, work, offer);
             let (offers, next_page_token) = page.cut(as_of, offers, seen);
-            let offers = offers.into_iter().filter_map(|offer| work.listed_offer(offer, sight.of(offer))).collect();
+            let offers = offers.into_iter().filter_map(|offer| work.offer(offer, sight.of(offer))).collect();
             ListOffersResponse { as_of: Some(as_of.into()), offers, next_page_token }
         });
         Ok(Response::new(looked.await?))
@@ -217,20 +224,23 @@ impl DispatchService for Service {
         let offer = one("offer", &message.offer, OfferId::parse)?;
         self.may(&caller, Action::GetOffer, &About::Offer(offer.clone())).await?;
         let looked = self.look(&caller, message.read_at, |work, sight, as_of| {
-            let told = work.offer(&offer, sight.of(&offer))?;
-            Some(GetOfferResponse { as_of: Some(as_of.into()), offer: Some(told) })
+            let eyes = sight.of(&offer);
+            Some((as_of, work.offer(&offer, eyes)?, Sight::Same(eyes)))
         });
-        let found = looked.await?;
-        found.map(Response::new).ok_or_else(|| status::not_found("offer", offer.as_str()))
+        let found = looked.await?.ok_or_else(|| status::not_found("offer", offer.as_str()));
+        let (as_of, mut told, sight) = found?;
+        let (journal, told_of) = (self.edge.journal.as_ref(), std::slice::from_mut(&mut told));
+        tell_considered(journal, &self.standby, Standby::work, &sight, told_of).await?;
+        Ok(Response::new(GetOfferResponse { as_of: Some(as_of.into()), offer: Some(told) }))
     }
 
     async fn watch_offers(&self, call: Request<WatchOffersRequest>) -> Answer<Self::WatchOffersStream> {
         let (caller, message) = self.edge.admit(call, Action::WatchOffers)?;
         let after = message.after.map(Position::from);
         let (service, watcher, fresh, mut began) = (self.clone(), caller.clone(), after.is_none(), None);
-        let stream = watch_in_parts(&self.edge, &caller, &self.work, after, PACE, move |work, moment| {
+        let stream = watch_in_parts(&self.edge, &caller, &self.standby, after, PACE, move |held, moment| {
             let began = *began.get_or_insert(moment.position);
-            service.tell(&watcher, work, moment, (fresh && moment.since.is_none()).then_some(began))
+            service.tell(&watcher, held.work(), moment, (fresh && moment.since.is_none()).then_some(began))
         });
         Ok(Response::new(stream.await?))
     }
@@ -245,12 +255,13 @@ impl DispatchService for Service {
             Acted::There(answer) => return Ok(answer),
         };
         // It is accepted, whatever happens to the answer: the same call sent again is answered the same.
-        self.work.reaches(position.sequence, caller.patience).await.map_err(refused)?;
+        self.standby.reaches(position.sequence, caller.patience).await.map_err(refused)?;
         let told = {
-            let work = self.work.now();
-            intact(&work)?;
+            let standby = self.standby.now();
+            let work = standby.work();
+            intact(work)?;
             match &about {
-                About::Offer(offer) => self.engagement(&caller, &work, &work.sight(&caller.actor), offer),
+                About::Offer(offer) => self.engagement(&caller, work, &work.sight(&caller.actor), offer),
                 About::Package(_) => None,
             }
         };

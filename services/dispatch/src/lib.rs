@@ -4,6 +4,7 @@
 pub mod driver;
 pub mod grpc;
 pub mod relaying;
+pub mod standby;
 pub mod views;
 pub mod wire;
 pub mod writer;

@@ -73,7 +73,7 @@ impl<S: Ord> Wanted<S> {
             standing(offer).is_some_and(|standing| self.standing.is_empty() || self.standing.contains(&standing))
                 && self.provider.as_ref().is_none_or(|provider| offer.provider == *provider)
         };
-        offers.into_iter().filter(|id| work.desk().offers.get(*id).is_some_and(wanted)).collect()
+        offers.into_iter().filter(|id| work.desk().offers.get(*id).is_some_and(|offer| wanted(offer))).collect()
     }
 }
 

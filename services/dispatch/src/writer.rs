@@ -2,7 +2,7 @@
 //! order on its newest state, and writes one frame at a time; what is decided meanwhile leaves as the next frame, so the
 //! busier it is, the cheaper each decision. No answer leaves before the frames it rests on are in the log.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 use muster_domain::{
@@ -11,16 +11,19 @@ use muster_domain::{
         events::DeskEvent,
         taking,
     },
-    kernel::{Actor, PrincipalId, Received, Role, Timestamp},
+    event::Event,
+    kernel::{Actor, Aggregate, PrincipalId, Received, Role, Timestamp},
 };
 use muster_journal::{
     append::{Appended, Lost},
-    engine::{Broken, Done, Meta, Undone, entity::Entity, follower},
+    engine::{Broken, Done, Meta, Undone, follower},
     port::{ReadError, Record, Subject},
     stored::{self, Commit, Frame, Position},
     subjects::id_of,
 };
 use uuid::Uuid;
+
+use crate::standby::{Past, Start};
 
 /// Names a caller that waits for an answer.
 pub type Ticket = u64;
@@ -102,7 +105,7 @@ enum Ready {
 }
 
 /// One decision: its commit, if it caused events, and who waits for it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Entry {
     commit: Option<Commit>,
     bytes: usize,
@@ -110,7 +113,7 @@ struct Entry {
 }
 
 /// What is under way.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Flight {
     entries: Vec<Entry>,
     frame: Uuid,
@@ -118,17 +121,15 @@ struct Flight {
 }
 
 /// The writer's state.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Writer {
     subject: Subject,
     /// The fold of every decision made, also of those not in the log yet.
     desk: Desk,
+    past: Past,
     head: u64,
     hash: [u8; 32],
-    last: Option<Position>,
-    recorded_at: Timestamp,
     taken: u64,
-    commands: BTreeMap<Uuid, ([u8; 32], Option<Position>)>,
     queue: VecDeque<Entry>,
     flight: Option<Flight>,
     /// Deadlines and terms were looked at up to here; not at all before the first `Look`, which also goes on with whatever
@@ -146,19 +147,17 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Takes over the desk from its history. The first output appends an empty frame, so that nothing older can land; `id`
-    /// must be unique to this writer.
-    pub fn new(subject: Subject, history: &[Record], id: Uuid, now: Timestamp) -> Result<(Self, Vec<Output>), Broken> {
-        let mut entity = Entity::<DeskAggregate>::default();
+    /// Takes over the desk where `start` ends and `later` goes on: the desk's records after [`Start::after`], all of them. The
+    /// first output appends an empty frame, so that nothing older can land; `id` must be unique to this writer.
+    pub fn new(subject: Subject, start: Start, later: &[Record], id: Uuid) -> Result<(Self, Vec<Output>), Broken> {
+        let known = start.past.last.map(|last| last.sequence);
         let mut writer = Self {
             subject,
-            desk: Desk::default(),
+            desk: start.desk,
+            past: start.past,
             head: 0,
             hash: [0; 32],
-            last: None,
-            recorded_at: now,
             taken: 0,
-            commands: BTreeMap::new(),
             queue: VecDeque::new(),
             flight: None,
             looked: None,
@@ -168,24 +167,33 @@ impl Writer {
             id,
             made: 0,
         };
-        for record in history {
-            entity = entity.take(record)?;
-            writer.remember(record)?;
+        let mut later = later.iter();
+        if let Some(expected) = known {
+            let Some(record) = later.next().filter(|record| record.sequence == expected) else {
+                return Err(Broken::Corrupt { sequence: expected, what: "what was read is not in the log".to_owned() });
+            };
+            (writer.head, writer.hash) = (expected, stored::hash(&record.bytes));
         }
-        writer.desk = entity.state;
-        writer.last = entity.last;
+        later.try_for_each(|record| writer.follow(record))?;
+        writer.taken = writer.past.taken;
         let fence = writer.fly(Vec::new());
         Ok((writer, vec![fence]))
     }
 
-    fn remember(&mut self, record: &Record) -> Result<(), Broken> {
+    /// Takes the desk's next record, which another writer wrote.
+    fn follow(&mut self, record: &Record) -> Result<(), Broken> {
         let sequence = record.sequence;
-        let frame = stored::decode(&record.bytes).map_err(|what| Broken::Undecodable { sequence, what })?;
+        let frame = follower::frame(record)?;
+        if frame.previous != self.hash {
+            return Err(Broken::Chain { sequence, subject: record.subject.to_string() });
+        }
         for (index, commit) in (0..).zip(&frame.commits) {
-            let position = Position { sequence, index };
-            self.commands.insert(commit.command, (commit.fingerprint, Some(position)));
-            self.recorded_at = self.recorded_at.max(commit.recorded_at);
-            self.taken = self.taken.max(commit.taken.unwrap_or_default());
+            for event in &commit.events {
+                let Event::Desk(event) = event else { continue };
+                DeskAggregate::evolve(&mut self.desk, event)
+                    .map_err(|corrupt| Broken::Corrupt { sequence, what: corrupt.to_string() })?;
+            }
+            self.past.note(commit, Some(Position { sequence, index }));
         }
         (self.head, self.hash) = (sequence, stored::hash(&record.bytes));
         Ok(())
@@ -219,7 +227,7 @@ impl Writer {
     /// Takes what happened and sends nothing yet: what is decided on many things that wait leaves as one frame.
     pub fn take(&mut self, input: Input, now: Timestamp) -> Vec<Output> {
         // The desk's time never goes back, not even where the writer before this one had a faster clock.
-        let now = self.recorded_at.max(now);
+        let now = self.past.recorded_at.max(now);
         if let Some(undone) = self.stopped.clone() {
             return match input {
                 Input::Command { ticket, .. } => vec![Output::Answer { ticket, answer: Err(undone) }],
@@ -321,7 +329,7 @@ impl Writer {
 
     /// Decides on the newest state; the answer leaves with its frame. Whether anything happened.
     fn decide(&mut self, ticket: Option<Ticket>, command: Command, meta: Meta, now: Timestamp) -> bool {
-        if let Some((fingerprint, _)) = self.commands.get(&meta.command) {
+        if let Some((fingerprint, _)) = self.past.commands.get(&meta.command) {
             let same = *fingerprint == meta.fingerprint;
             let ready = if same { Ready::Before(meta.command) } else { Ready::Refused(Undone::Reused(meta.command)) };
             self.push(None, ticket, ready);
@@ -344,9 +352,8 @@ impl Writer {
             }
             Ok(events) => {
                 self.cut_short |= self.desk.is_cut_short(&events);
-                self.commands.insert(meta.command, (meta.fingerprint, None));
-                self.recorded_at = now;
-                let commit = self.commit(meta, events);
+                let commit = self.commit(meta, events, now);
+                self.past.note(&commit, None);
                 self.push(Some(commit), ticket, Ready::Here);
                 true
             }
@@ -361,12 +368,12 @@ impl Writer {
         self.decide(None, Command::Wake, meta, now)
     }
 
-    fn commit(&self, meta: Meta, events: Vec<DeskEvent>) -> Commit {
+    fn commit(&self, meta: Meta, events: Vec<DeskEvent>, now: Timestamp) -> Commit {
         Commit {
             command: meta.command,
             fingerprint: meta.fingerprint,
             received_at: meta.received.at,
-            recorded_at: self.recorded_at,
+            recorded_at: now,
             actor: meta.received.by,
             causation: meta.causation,
             correlation: meta.correlation,
@@ -414,7 +421,7 @@ impl Writer {
             if let Some(mut commit) = entry.commit.clone() {
                 // Within a frame the record's sequence is not known yet: 0 stands for this very record.
                 let before = u32::try_from(commits.len()).unwrap_or(u32::MAX).checked_sub(1);
-                commit.decided_at = before.map(|index| Position { sequence: 0, index }).or(self.last);
+                commit.decided_at = before.map(|index| Position { sequence: 0, index }).or(self.past.last);
                 commits.push(commit);
             }
         }
@@ -434,16 +441,15 @@ impl Writer {
         for entry in flight.entries {
             let position = Position { sequence, index };
             if let Some(commit) = entry.commit {
-                self.commands.insert(commit.command, (commit.fingerprint, Some(position)));
-                self.last = Some(position);
+                self.past.note(&commit, Some(position));
                 index = index.saturating_add(1);
             }
             for (ticket, ready) in entry.answers {
                 let done = |at: Option<Position>| Done { position: at.unwrap_or_default(), news: false };
                 let answer = match ready {
                     Ready::Here => Ok(Done { position, news: true }),
-                    Ready::Before(command) => Ok(done(self.commands.get(&command).and_then(|(_, at)| *at))),
-                    Ready::Already => Ok(done(self.last)),
+                    Ready::Before(command) => Ok(done(self.past.commands.get(&command).and_then(|(_, at)| *at))),
+                    Ready::Already => Ok(done(self.past.last)),
                     Ready::Refused(undone) => Err(undone),
                 };
                 outputs.push(Output::Answer { ticket, answer });

@@ -1,6 +1,7 @@
 //! Offers and the work that follows them, as every service that shows them reads the log: the desk as its events made it, and
 //! beside it what a reader wants and the desk does not need. Nothing here decides.
 
+mod considered;
 mod telling;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,8 @@ use muster_journal::{
     subjects::id_of,
 };
 use muster_runtime::access::{Action, Reach, reach};
+
+pub use considered::tell_considered;
 
 use crate::changes::Changes;
 
@@ -87,6 +90,8 @@ pub struct Told {
 /// When what happened to an offer, and in which words.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trail {
+    /// Where in the log it was made.
+    pub position: Position,
     /// When it was made.
     pub offered_at: Timestamp,
     /// The first moment too late to answer.
@@ -99,7 +104,6 @@ pub struct Trail {
     pub note: String,
     /// The work, if it was accepted.
     pub engaged: Option<Engaged>,
-    looked: Vec<Looked>,
 }
 
 /// When what happened to an engagement, and in which words.
@@ -122,9 +126,9 @@ pub struct Engaged {
 }
 
 impl Trail {
-    fn new(offered_at: Timestamp, expires_at: Timestamp, looked: Vec<Looked>) -> Self {
+    fn new(position: Position, offered_at: Timestamp, expires_at: Timestamp) -> Self {
         let (seen_at, ended_at, note, engaged) = Default::default();
-        Self { offered_at, expires_at, seen_at, ended_at, note, engaged, looked }
+        Self { position, offered_at, expires_at, seen_at, ended_at, note, engaged }
     }
 }
 
@@ -142,7 +146,7 @@ struct Looked {
     standing: Standing,
 }
 
-/// Everybody looked at when nobody was left to ask.
+/// Everybody looked at when nobody was left to ask; kept as long as that is so.
 #[derive(Clone, Debug, PartialEq)]
 struct Escalation {
     at: Timestamp,
@@ -153,7 +157,8 @@ struct Escalation {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Work {
     desk: Desk,
-    terms: BTreeMap<ProviderId, Arc<Provider>>,
+    /// Each provider's terms, and from where in the log on they bound.
+    terms: BTreeMap<ProviderId, BTreeMap<Position, Arc<Provider>>>,
     requests: BTreeMap<RequestId, Told>,
     trails: BTreeMap<OfferId, Trail>,
     escalations: BTreeMap<PackageId, Escalation>,
@@ -243,10 +248,11 @@ impl Work {
         Sight::Own(self.offers_to(&own).map(|offer| (offer.clone(), self.eyes(who, offer))).collect())
     }
 
-    fn looked(&self, considered: &[Candidate]) -> Vec<Looked> {
+    /// Everybody looked at by a commit there.
+    fn looked(&self, considered: &[Candidate], at: Position) -> Vec<Looked> {
         let looked = considered.iter().filter_map(|candidate| {
-            let terms = self.terms.get(&candidate.provider)?.clone();
-            Some(Looked { terms, standing: candidate.standing.clone() })
+            let (_, terms) = self.terms.get(&candidate.provider)?.range(..=at).next_back()?;
+            Some(Looked { terms: terms.clone(), standing: candidate.standing.clone() })
         });
         looked.collect()
     }
@@ -295,17 +301,24 @@ impl Work {
         }
         match event {
             DeskEvent::ProviderTaken { provider, .. } => {
-                self.terms.insert(provider.id.clone(), Arc::new(provider.clone()));
+                self.terms.entry(provider.id.clone()).or_default().insert(position, Arc::new(provider.clone()));
             }
             DeskEvent::PriorityTaken { key } => self.ranked(&key.request, position),
             DeskEvent::Escalated { package, considered } => {
-                let looked = self.looked(considered);
+                let looked = self.looked(considered, position);
                 self.escalations.insert(package.clone(), Escalation { at: decided_at, looked });
             }
-            DeskEvent::Offered { offer, provider, expires_at, considered, .. } => {
-                let looked = self.looked(considered);
-                self.offered(offer, provider, Trail::new(decided_at, *expires_at, looked));
+            DeskEvent::Offered { offer, package, provider, expires_at, .. } => {
+                self.escalations.remove(package);
+                self.offered(offer, provider, Trail::new(position, decided_at, *expires_at));
                 self.touch(offer, position);
+            }
+            DeskEvent::Reopened { package, .. } | DeskEvent::GivenUp { package, .. } => {
+                self.escalations.remove(package);
+            }
+            DeskEvent::WithdrawalTaken { request } => {
+                let packages = self.desk.requests.get(request).map(|granted| granted.packages.as_slice());
+                packages.unwrap_or_default().iter().for_each(|package| drop(self.escalations.remove(package)));
             }
             DeskEvent::Seen { offer } => self.note(offer, position, |trail| trail.seen_at = Some(at)),
             DeskEvent::Accepted { offer, mobilise_by, ends_at, .. } => {
@@ -337,9 +350,6 @@ impl Work {
             | DeskEvent::RepealTaken { .. }
             | DeskEvent::PolicyTaken(_)
             | DeskEvent::GrantTaken { .. }
-            | DeskEvent::WithdrawalTaken { .. }
-            | DeskEvent::Reopened { .. }
-            | DeskEvent::GivenUp { .. }
             | DeskEvent::DaysReported { .. }
             | DeskEvent::RequestFinished { .. } => {}
         }

@@ -46,6 +46,10 @@ impl Journal for Scripted {
         Ok((0u64..).zip(frames).map(record).collect())
     }
 
+    async fn record(&self, _: u64) -> Result<Record, ReadError> {
+        panic!("appending looks on its subject alone")
+    }
+
     async fn head(&self, _: &Subject) -> Result<u64, ReadError> {
         panic!("appending needs no head")
     }
@@ -142,6 +146,10 @@ impl Journal for Always {
 
     async fn load(&self, _: &Subject, _: u64) -> Result<Vec<Record>, ReadError> {
         Ok(vec![])
+    }
+
+    async fn record(&self, sequence: u64) -> Result<Record, ReadError> {
+        Err(ReadError::Gap { expected: sequence, found: EXPECTED })
     }
 
     async fn head(&self, _: &Subject) -> Result<u64, ReadError> {

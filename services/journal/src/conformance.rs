@@ -211,6 +211,17 @@ pub async fn loads_what_follows_on_the_subject(mut mount: impl Mount) {
     }
 }
 
+/// `record` gives each record by its sequence, and none that is not there.
+pub async fn gives_any_record_by_its_sequence(mut mount: impl Mount) {
+    let journal = mount.open().await;
+    let mut written = write(&*journal, &subject("a"), 0..3).await;
+    written.extend(write(&*journal, &subject("b"), 3..5).await);
+    for record in written.into_iter().rev() {
+        assert_eq!(journal.record(record.sequence).await, Ok(record));
+    }
+    assert_eq!(journal.record(6).await, Err(ReadError::Gap { expected: 6, found: 5 }));
+}
+
 /// `head`, `last` and `load` see every record that was acknowledged before they were called.
 pub async fn reads_what_was_acknowledged(mut mount: impl Mount) {
     let journal = mount.open().await;
@@ -311,7 +322,7 @@ macro_rules! conform {
             begins_empty, counts_from_one_without_gaps, compares_with_the_head_of_its_subject_alone,
             lets_one_writer_win_each_head, keeps_writers_on_different_subjects_apart, stores_a_repeated_frame_once,
             gives_bytes_back_exactly, refuses_a_frame_that_is_too_large, loads_what_follows_on_the_subject,
-            reads_what_was_acknowledged, follows_from_any_place, follows_what_comes_later, waits_for_a_slow_follower,
+            gives_any_record_by_its_sequence, reads_what_was_acknowledged, follows_from_any_place, follows_what_comes_later, waits_for_a_slow_follower,
             tells_a_reader_who_is_ahead
         }
     };

@@ -45,6 +45,7 @@ struct Plan {
     unreadable: bool,
     appends: u64,
     loads: u64,
+    loaded: usize,
 }
 
 struct Append {
@@ -88,6 +89,11 @@ impl Faulty {
     /// How often it was asked to load.
     pub fn loads(&self) -> u64 {
         lock(&self.plan).loads
+    }
+
+    /// How many records it gave to those who loaded them.
+    pub fn loaded(&self) -> usize {
+        lock(&self.plan).loaded
     }
 
     async fn give_way(&self) {
@@ -138,7 +144,15 @@ impl Journal for Faulty {
             plan.loads = plan.loads.saturating_add(1);
         }
         self.read()?;
-        self.journal.load(subject, after).await
+        let records = self.journal.load(subject, after).await?;
+        let mut plan = lock(&self.plan);
+        plan.loaded = plan.loaded.saturating_add(records.len());
+        Ok(records)
+    }
+
+    async fn record(&self, sequence: u64) -> Result<Record, ReadError> {
+        self.read()?;
+        self.journal.record(sequence).await
     }
 
     async fn head(&self, subject: &Subject) -> Result<u64, ReadError> {

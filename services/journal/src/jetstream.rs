@@ -188,6 +188,13 @@ impl Journal for JetStream {
         }
     }
 
+    async fn record(&self, sequence: u64) -> Result<Record, ReadError> {
+        match found(self.stream.raw_message_builder().sequence(sequence).send().await)? {
+            Some(message) => record(sequence, &message.subject, Some(&message.headers), message.payload),
+            None => Err(ReadError::Gap { expected: sequence, found: self.last().await? }),
+        }
+    }
+
     async fn head(&self, subject: &Subject) -> Result<u64, ReadError> {
         let asked = self.stream.raw_message_builder().last_by_subject(subject.as_str());
         Ok(found(asked.send().await)?.map_or(0, |message| message.sequence))

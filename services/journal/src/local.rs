@@ -75,6 +75,15 @@ impl<S: Shelf> Log<S> {
         sequences.into_iter().map(|sequence| self.shelf.record(sequence)).collect()
     }
 
+    pub(crate) fn record(&self, sequence: u64) -> Result<Record, ReadError> {
+        let last = self.last();
+        if (1..=last).contains(&sequence) {
+            self.shelf.record(sequence)
+        } else {
+            Err(ReadError::Gap { expected: sequence, found: last })
+        }
+    }
+
     /// Shows readers the records that were shelved next, in order, by the subjects that own them.
     pub(crate) fn acknowledge<'a>(&self, subjects: impl IntoIterator<Item = &'a Subject>) {
         let mut index = lock(&self.index);

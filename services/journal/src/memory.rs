@@ -58,6 +58,10 @@ impl Journal for Memory {
         self.log.load(subject, after)
     }
 
+    async fn record(&self, sequence: u64) -> Result<Record, ReadError> {
+        self.log.record(sequence)
+    }
+
     async fn head(&self, subject: &Subject) -> Result<u64, ReadError> {
         Ok(self.log.head(subject))
     }

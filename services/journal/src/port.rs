@@ -10,8 +10,8 @@
 //! * **Append** is a compare-and-set on the subject: `expected` is the sequence of the subject's last record, 0 for none. It
 //!   says nothing of other subjects. An acknowledged record is on disk, if the adapter has a disk at all.
 //! * **Reads** never go backwards and never skip: a reader that cannot give the next record says `Gap`, `Corrupt` or
-//!   `Unavailable`. `load` and `head` see every record acknowledged before they were called. Whoever asks for what follows
-//!   a record that is not there has read another log, and is told `Gap`.
+//!   `Unavailable`. `load`, `record` and `head` see every record acknowledged before they were called. Whoever asks for a
+//!   record that is not there, or for what follows it, has read another log, and is told `Gap`.
 //! * Bytes are kept and given back exactly; only `stored` looks inside. A frame has at most [`FRAME_BYTES_MAX`].
 //!
 //! `conformance` is this page as code; every adapter passes it.
@@ -182,6 +182,9 @@ pub trait Journal: Send + Sync + 'static {
 
     /// The subject's records after sequence `after`, in order.
     async fn load(&self, subject: &Subject, after: u64) -> Result<Vec<Record>, ReadError>;
+
+    /// The record of this sequence, whosever it is.
+    async fn record(&self, sequence: u64) -> Result<Record, ReadError>;
 
     /// The sequence of the subject's last record, 0 if it has none.
     async fn head(&self, subject: &Subject) -> Result<u64, ReadError>;

@@ -13,7 +13,7 @@ use muster_api::{
         WatchBoardRequest, WatchBoardResponse, WatchRequestRequest, WatchRequestResponse,
         monitor_service_server::MonitorService,
     },
-    r#type::v1::{self as types, Contact, Engagement},
+    r#type::v1::{self as types, Contact, Engagement, Offer},
 };
 use muster_domain::{
     kernel::{OfferId, ProviderId, Role, SubjectRef},
@@ -24,6 +24,7 @@ use muster_edge::{
     edge::unread,
     watch::Messages,
     wire::fields::{one, timestamp},
+    work,
 };
 use muster_journal::{
     engine::follower::{Follower, View},
@@ -66,6 +67,11 @@ impl Service {
             Some(subject) => self.edge.contact(&subject).await,
             None => Ok(None),
         }
+    }
+
+    /// Adds to offers everybody who was looked at for them, where the reader may know.
+    async fn tell_considered(&self, sight: &work::Sight, offers: &mut [Offer]) -> Result<(), Status> {
+        work::tell_considered(self.edge.journal.as_ref(), &self.monitor, Monitor::work, sight, offers).await
     }
 
     /// Whether the caller may see a provider's own things; if not, there is no such provider.
@@ -156,6 +162,7 @@ impl MonitorService for Service {
         for (engagement, subject) in view.engagements.iter_mut().zip(whom) {
             engagement.contact = self.contact(subject).await?;
         }
+        self.tell_considered(&eyes, &mut view.offers).await?;
         let (as_of, now) = (Some(as_of.into()), Some(timestamp(now)));
         Ok(Response::new(GetProviderViewResponse { as_of, now, view: Some(view) }))
     }

@@ -1,5 +1,6 @@
 //! The current rows on disk: cards, pages, ledger lines and figures as encoded messages, as the log alone gives them. How a
-//! clock stands is no part of a row, for time alone changes it; nor is whom to call, for it must be erasable.
+//! clock stands is no part of a row, for time alone changes it; nor is whom to call, for it must be erasable; nor who was
+//! looked at for an offer, for that is long and stands in the log where the offer was made.
 //!
 //! ```text
 //! card/<request>               Card
@@ -39,7 +40,7 @@ use tokio_util::sync::CancellationToken;
 use crate::views::{Item, Monitor, ledger};
 
 /// Raised whenever the same log gives other rows than before.
-pub const FORM: u32 = 2;
+pub const FORM: u32 = 3;
 
 /// Requests and providers in one batch, about.
 const BATCH: usize = 512;

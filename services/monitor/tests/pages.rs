@@ -16,7 +16,7 @@ use muster_api::{
         GetLedgerRequest, GetProviderViewRequest, GetRequestPageRequest, GetStatisticsRequest, GetStatusRequest,
         ProviderView, RequestPage, WatchRequestRequest, WatchRequestResponse,
     },
-    r#type::v1::ReadAt,
+    r#type::v1::{ReadAt, candidate::Standing},
 };
 use muster_domain::{
     codes::{Country, Nuts, Tlp},
@@ -27,11 +27,11 @@ use muster_domain::{
 };
 use muster_edge::{
     testing::{call, reason},
-    wire::fields::timestamp,
+    wire::{self, fields::timestamp},
     work::Eyes,
 };
 use story::{
-    Story, actor, facts, id,
+    Story, actor, facts, id, milder, offer,
     rig::{Client, Watched, as_of, contact},
 };
 use tonic::{Code, Status, Streaming};
@@ -43,6 +43,15 @@ fn spain() -> Facts {
 async fn page(client: &mut Client, role: Role, by: &str, request: &str) -> Result<RequestPage, Status> {
     let asked = GetRequestPageRequest { read_at: None, request: request.to_owned() };
     Ok(client.get_request_page(call(role, by, asked)).await?.into_inner().page.unwrap())
+}
+
+/// The page with who was looked at for its offers, where nobody was dropped.
+fn with_considered(story: &Story, mut page: RequestPage) -> RequestPage {
+    for offer in &mut page.offers {
+        let considered = story.considered(&offer.offer);
+        offer.considered = considered.iter().map(|candidate| wire::candidate(candidate, String::new())).collect();
+    }
+    page
 }
 
 async fn lines(client: &mut Client, role: Role, by: &str, provider: &str) -> Result<Vec<String>, Status> {
@@ -66,6 +75,7 @@ async fn the_page_is_told_by_id_and_by_number() {
     let story = Story::whole("r-1");
     let (monitor, _) = story.read();
     let expected = monitor.known(&id("r-1")).unwrap().page(story.now, Eyes::All, std::iter::empty());
+    let expected = with_considered(&story, expected);
     let mut watched = Watched::new(story).await;
     for name in ["r-1", "R-1"] {
         assert_eq!(page(&mut watched.client, Role::Auditor, "otto", name).await.unwrap(), expected);
@@ -146,11 +156,8 @@ async fn the_page_of_any_moment_is_the_page_of_then() {
         match monitor.known(&id("r-1")) {
             Some(known) => {
                 let found = found.unwrap().into_inner();
-                assert_eq!(
-                    found.page,
-                    Some(known.page(looked.log_time, Eyes::All, std::iter::empty())),
-                    "at {sequence}"
-                );
+                let expected = known.page(looked.log_time, Eyes::All, std::iter::empty());
+                assert_eq!(found.page, Some(with_considered(story, expected)), "at {sequence}");
                 assert_eq!(found.now, Some(timestamp(looked.log_time)));
             }
             None => assert_eq!(reason(&found.unwrap_err()), "NOT_FOUND", "before it was opened"),
@@ -187,6 +194,37 @@ async fn a_page_is_told_again_when_it_changes_and_when_time_changes_it() {
     watched.erase_contact("r-1").await;
     watched.rig.clock.advance(Duration::from_hours(6));
     assert_eq!(news(&mut stream).await.contact, None, "what was erased is told no more");
+}
+
+#[tokio::test]
+async fn who_was_looked_at_is_told_to_those_who_may_read_the_register() {
+    let mut story = Story::with(&["p1", "p2"]);
+    story.granted("r-1", milder()).decline(1);
+    let asked = story.desk.offers[&offer(2)].provider.to_string();
+    let mut watched = Watched::new(story).await;
+    for (role, by, told) in [
+        (Role::Officer, "anna", 2),
+        (Role::Commission, "carla", 2),
+        (Role::Auditor, "otto", 2),
+        (Role::Hospital, "chu-rouen", 0),
+        (Role::Authority, "csirt-fr", 0),
+        (Role::Spoc, "spoc-fr", 0),
+    ] {
+        let by_offer = |page: &RequestPage| page.offers.iter().map(|o| o.considered.len()).collect::<Vec<_>>();
+        let now = page(&mut watched.client, role, by, "r-1").await.unwrap();
+        assert_eq!(by_offer(&now), [told; 2], "{role}: of offers that are over too");
+        let watch = WatchRequestRequest { request: "r-1".to_owned(), after: None };
+        let mut stream = watched.client.watch_request(call(role, by, watch)).await.unwrap().into_inner();
+        assert_eq!(news(&mut stream).await.offers, now.offers, "{role}");
+    }
+    let by_officer = view(&mut watched.client, Role::Officer, "anna", &asked).await.unwrap();
+    let [fits, dropped] = &by_officer.offers[0].considered[..] else { panic!("two were looked at") };
+    assert_eq!(fits.provider, asked);
+    let Some(Standing::Dropped(dropped)) = &dropped.standing else { panic!("the other was dropped") };
+    assert_eq!(&*dropped.rule, "not-tried");
+    assert!(dropped.because.starts_with("it was asked before"), "{}", dropped.because);
+    let by_itself = view(&mut watched.client, Role::Provider, &asked, "").await.unwrap();
+    assert_eq!((by_itself.offers.len(), by_itself.offers[0].considered.len()), (1, 0));
 }
 
 #[tokio::test]

@@ -200,10 +200,10 @@ impl Node {
         }
         if plan.parts.contains(&Part::Dispatch) {
             let (desk, driver) = Desk::new(edge, storage.lease.clone());
-            let server =
-                DispatchServiceServer::new(muster_dispatch::Service::new(edge.clone(), follower, desk.clone()));
-            let address = format!("http://{}", self.address);
-            self.life.spawn("desk", ends(async move { driver.run(&address).await }));
+            let service = muster_dispatch::Service::new(edge.clone(), follower, desk.clone());
+            let (address, standby) = (format!("http://{}", self.address), service.standby());
+            self.life.spawn("desk", ends(async move { driver.run(&address, standby).await }));
+            let server = DispatchServiceServer::new(service);
             deciding = Some(desk.clone());
             self.life.spawn("desk-ready", desk_ready(edge.clone(), health.clone(), named(&server), desk));
             routes = routes.add_service(server);

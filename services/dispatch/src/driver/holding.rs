@@ -7,7 +7,7 @@ use muster_domain::kernel::Timestamp;
 use muster_edge::Edge;
 use muster_journal::{
     append::{Lost, append_surely},
-    engine::{Done, Undone},
+    engine::{Done, Undone, follower::View},
     port::{ReadError, Record, Records, Subject},
 };
 use muster_runtime::ids;
@@ -17,10 +17,16 @@ use tokio::{
 };
 
 use super::{Call, Ended};
-use crate::writer::{Input, Output, Stop, Ticket, Writer};
+use crate::{
+    standby::Standby,
+    writer::{Input, Output, Stop, Ticket, Writer},
+};
 
 /// How long an append may stay without an answer before whoever waits is told so.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A reader that takes nothing for so long does not get on.
+const STILL: Duration = Duration::from_secs(1);
 
 /// Records taken in one go before anything else has its turn.
 const RECORDS_MAX: usize = 256;
@@ -32,9 +38,9 @@ const OVERDUE: Duration = Duration::from_millis(100);
 const COMMANDS_MAX: usize = 256;
 
 /// Decides for the desk until the process stops or the writer does.
-pub(super) async fn hold(edge: &Edge, calls: &mut mpsc::Receiver<Call>) -> Ended {
+pub(super) async fn hold(edge: &Edge, standby: &View<Standby>, calls: &mut mpsc::Receiver<Call>) -> Ended {
     let started = tokio::select! {
-        started = Holding::start(edge) => started,
+        started = Holding::start(edge, standby) => started,
         () = edge.stopping.cancelled() => return Ended::Told,
     };
     let decided = match started {
@@ -70,17 +76,16 @@ struct Holding<'a> {
 }
 
 impl<'a> Holding<'a> {
-    async fn start(edge: &'a Edge) -> Result<Self, Stop> {
+    async fn start(edge: &'a Edge, standby: &View<Standby>) -> Result<Self, Stop> {
         let subject = edge.subjects.desk().map_err(|error| Stop::Unavailable(error.to_string()))?;
-        let history = edge.journal.load(&subject, 0).await.map_err(unreadable)?;
+        catch_up(standby, edge.journal.head(&subject).await.map_err(unreadable)?).await;
+        let standby = standby.clone();
+        let start = aside(move || standby.now().start()).await?.map_err(Stop::Broken)?;
+        let later = edge.journal.load(&subject, start.after()).await.map_err(unreadable)?;
         let head = edge.journal.last().await.map_err(unreadable)?;
-        // A long history takes longer to fold than other tasks may wait.
-        let folding = {
-            let (subject, now) = (subject.clone(), edge.clock.now());
-            tokio::task::spawn_blocking(move || Writer::new(subject, &history, ids::new(), now))
-        };
-        let folded = folding.await.map_err(|error| Stop::Unavailable(error.to_string()))?;
-        let (writer, outputs) = folded.map_err(Stop::Broken)?;
+        let of_desk = subject.clone();
+        let begun = aside(move || Writer::new(of_desk, start, &later, ids::new())).await?;
+        let (writer, outputs) = begun.map_err(Stop::Broken)?;
         let records = edge.journal.subscribe(writer.taken());
         let (flight, waiting) = (JoinSet::new(), BTreeMap::new());
         let mut holding = Self { edge, subject, writer, records, head, flight, waiting, tickets: 0 };
@@ -223,6 +228,22 @@ impl<'a> Holding<'a> {
     }
 }
 
+/// Waits until this process has read up to there, for as long as it gets on: what it reads by itself need not be loaded, which
+/// takes a round trip a record.
+async fn catch_up(standby: &View<Standby>, head: u64) {
+    loop {
+        let before = standby.progress().position;
+        if standby.reaches(head, STILL).await.is_ok() || standby.progress().position == before {
+            return;
+        }
+    }
+}
+
+/// Does what takes longer than other tasks may wait: copying a long history, or folding it.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Stop> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Stop::Unavailable(error.to_string()))
+}
+
 fn unreadable(error: ReadError) -> Stop {
     match error {
         ReadError::Unavailable(why) => Stop::Unavailable(why),
@@ -233,4 +254,46 @@ fn unreadable(error: ReadError) -> Stop {
 /// What came of a task; nobody knows what came of one that failed.
 fn outcome(landed: Result<Input, JoinError>) -> Input {
     landed.unwrap_or_else(|error| Input::Appended(Err(Lost::Unknown(error.to_string()))))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use muster_domain::kernel::RealmId;
+    use muster_journal::{
+        engine::follower::Follower,
+        memory::Memory,
+        port::{Context, Journal},
+        stored::{self, Frame},
+    };
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_is_waited_for_as_long_as_it_gets_on() {
+        let mut follower = Follower::default();
+        let standby = follower.view(Standby::default());
+        let journal = Arc::new(Memory::new());
+        tokio::spawn(follower.run(journal.clone()));
+        tokio::spawn(async move {
+            for number in 0..5_u8 {
+                sleep(STILL * 2 / 3).await;
+                let id = format!("r-{number}");
+                let subject = Subject::new(&RealmId::parse("drill").unwrap(), Context::Intake, &id).unwrap();
+                let frame = Frame { id: ids::new(), previous: [0; 32], commits: vec![] };
+                let bytes: Bytes = stored::encode(&frame);
+                journal.append(&subject, 0, frame.id, bytes).await.unwrap();
+            }
+        });
+        let begun = Instant::now();
+        catch_up(&standby, 4).await;
+        assert_eq!(standby.progress().position.sequence, 4);
+        assert!(begun.elapsed() > STILL * 2, "{:?}", begun.elapsed());
+        catch_up(&standby, 9).await;
+        assert_eq!(standby.progress().position.sequence, 5);
+        assert!(begun.elapsed() < STILL * 6, "it stands still: {:?}", begun.elapsed());
+    }
 }

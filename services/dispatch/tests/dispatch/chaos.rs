@@ -155,7 +155,7 @@ impl World {
     /// Does something with one of the writers, and looks at what was answered.
     fn with(&mut self, which: u8, work: impl FnOnce(&mut Hand, &Log)) {
         if self.hands.is_empty() {
-            self.hands.push(Hand::take_over(&self.log, at(self.minutes)));
+            self.hands.push(Hand::take_over(&self.log));
         }
         let which = usize::from(which) % self.hands.len();
         work(&mut self.hands[which], &self.log);
@@ -282,7 +282,7 @@ impl World {
             Op::LateLands => self.late_lands(),
             Op::Look(which) => self.with(*which, |hand, _| hand.tell(Input::Look, now)),
             Op::Wait(minutes) => self.minutes += minutes,
-            Op::TakeOver => self.hands.push(Hand::take_over(&self.log, now)),
+            Op::TakeOver => self.hands.push(Hand::take_over(&self.log)),
             Op::Crash(which) if !self.hands.is_empty() => {
                 self.hands.remove(usize::from(*which) % self.hands.len());
             }
@@ -295,7 +295,7 @@ impl World {
         self.late_lands();
         self.minutes += 1;
         let now = self.now();
-        self.hands.push(Hand::take_over(&self.log, now));
+        self.hands.push(Hand::take_over(&self.log));
         let last = u8::try_from(self.hands.len() - 1).unwrap();
         self.with(last, |hand, log| hand.settle(log, now));
         while self.hands.len() > 1 {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures::future::join_all;
 use muster_dispatch::{
     driver::{Holder, Unanswered},
+    standby::Start,
     writer::{Input, Writer},
 };
 use muster_domain::{
@@ -208,7 +209,7 @@ async fn what_changed_while_nobody_held_the_desk_is_seen_at_once() {
 #[test]
 fn a_moment_at_which_nothing_changed_is_not_looked_at_again() {
     let subjects = muster_journal::subjects::Subjects(muster_domain::kernel::RealmId::parse("drill").unwrap());
-    let (mut writer, _) = Writer::new(subjects.desk().unwrap(), &[], Uuid::nil(), START).unwrap();
+    let (mut writer, _) = Writer::new(subjects.desk().unwrap(), Start::default(), &[], Uuid::nil()).unwrap();
     let begins = START.plus(Duration::from_hours(1));
     let mut terms = provider("a", 1);
     terms.contracts[0].from = begins;

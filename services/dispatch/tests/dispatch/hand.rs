@@ -8,7 +8,10 @@ use std::{
 
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt};
-use muster_dispatch::writer::{Input, Output, Stop, Ticket, Writer};
+use muster_dispatch::{
+    standby::{Standby, Start},
+    writer::{Input, Output, Stop, Ticket, Writer},
+};
 use muster_domain::{
     dispatch::desk::{Command, Desk, DeskAggregate},
     eligibility::events::{AssessmentEvent, Outcome, PriorityKey},
@@ -20,7 +23,11 @@ use muster_domain::{
 use muster_edge::testing::{START, actor};
 use muster_journal::{
     append::{Appended, Lost},
-    engine::{Done, Meta, Undone, entity::Entity},
+    engine::{
+        Done, Meta, Undone,
+        entity::Entity,
+        follower::{Fold, Reader},
+    },
     memory::Memory,
     port::{AppendError, Journal, Record, Subject},
     stored::{self, Commit, Frame, Position},
@@ -60,12 +67,23 @@ impl Log {
         self.journal.append(subject, expected, frame, bytes).now_or_never().unwrap()
     }
 
-    pub fn load(&self, subject: &Subject) -> Vec<Record> {
-        self.journal.load(subject, 0).now_or_never().unwrap().unwrap()
+    /// The subject's records after this sequence.
+    pub fn load(&self, subject: &Subject, after: u64) -> Vec<Record> {
+        self.journal.load(subject, after).now_or_never().unwrap().unwrap()
     }
 
     pub fn last(&self) -> u64 {
         self.journal.last().now_or_never().unwrap().unwrap()
+    }
+
+    /// What a process goes on from that has read so many of the realm's records.
+    pub fn start(&self, read: u64) -> Start {
+        let (mut standby, mut reader) = (Standby::default(), Reader::default());
+        let records = self.records(0);
+        for record in records.iter().take_while(|record| record.sequence <= read) {
+            reader.take(record, |seen, _| seen.iter().for_each(|seen| standby.fold(seen))).unwrap();
+        }
+        standby.start().unwrap()
     }
 
     /// The realm's records after this sequence.
@@ -76,7 +94,7 @@ impl Log {
 
     /// Writes one frame to a subject, each list of events a commit of the command with that id.
     pub fn write(&self, subject: &Subject, commits: Vec<(Uuid, Vec<Event>)>) -> u64 {
-        let before = self.load(subject);
+        let before = self.load(subject, 0);
         let commit = |(command, events)| Commit {
             command,
             fingerprint: [0; 32],
@@ -147,8 +165,7 @@ impl Log {
     /// Those after this record.
     pub fn commits_after(&self, after: u64) -> Vec<(Position, Commit)> {
         let mut all = Vec::new();
-        let records = self.journal.load(&self.desk(), after).now_or_never().unwrap().unwrap();
-        for Record { sequence, bytes, .. } in records {
+        for Record { sequence, bytes, .. } in self.load(&self.desk(), after) {
             let commits = stored::decode(&bytes).unwrap().commits;
             all.extend((0..).zip(commits).map(|(index, commit)| (Position { sequence, index }, commit)));
         }
@@ -157,7 +174,7 @@ impl Log {
 
     /// The desk as its own events say it is.
     pub fn fold(&self) -> Desk {
-        let records = self.load(&self.desk());
+        let records = self.load(&self.desk(), 0);
         records.iter().try_fold(Entity::<DeskAggregate>::default(), Entity::take).unwrap().state
     }
 }
@@ -171,9 +188,19 @@ pub struct Hand {
 }
 
 impl Hand {
-    /// A writer that takes over from the log; its fence is not written yet.
-    pub fn take_over(log: &Log, now: Timestamp) -> Self {
-        let (writer, outputs) = Writer::new(log.desk(), &log.load(&log.desk()), new_id(), now).unwrap();
+    /// A writer that takes over from the log; its fence is not written yet. However much of the log its process has read by
+    /// then, it is the same.
+    pub fn take_over(log: &Log) -> Self {
+        let (id, last) = (new_id(), log.last());
+        let begin = |start: Start| {
+            let later = log.load(&log.desk(), start.after());
+            Writer::new(log.desk(), start, &later, id).unwrap()
+        };
+        let (writer, outputs) = begin(Start::default());
+        for read in [last / 3, last / 2, last] {
+            let (other, fence) = begin(log.start(read));
+            assert!((&other, &fence) == (&writer, &outputs), "a process that has read {read} of {last}");
+        }
         let mut hand = Self { writer, wants: VecDeque::new(), answers: BTreeMap::new(), stopped: None };
         hand.note(outputs);
         hand
@@ -181,7 +208,7 @@ impl Hand {
 
     /// A writer that has taken over, read all there is and looked at it.
     pub fn ready(log: &Log, now: Timestamp) -> Self {
-        let mut hand = Self::take_over(log, now);
+        let mut hand = Self::take_over(log);
         hand.land(log, now);
         hand.catch_up(log, now);
         hand.tell(Input::Look, now);
@@ -224,7 +251,7 @@ impl Hand {
                 })
             }
             Output::Check | Output::Answer { .. } | Output::Stop(_) => {
-                Input::Checked(Ok(log.load(&log.desk()).last().map_or(0, |record| record.sequence)))
+                Input::Checked(Ok(log.load(&log.desk(), 0).last().map_or(0, |record| record.sequence)))
             }
         };
         self.tell(input, now);

@@ -2,10 +2,10 @@
 
 use muster_api::{
     dispatch::v1::{
-        AcceptOfferRequest, DeclineOfferRequest, ListOffersRequest, ListOffersResponse, MarkSeenRequest,
-        RescindOfferRequest,
+        AcceptOfferRequest, DeclineOfferRequest, GetOfferRequest, ListOffersRequest, ListOffersResponse,
+        MarkSeenRequest, RescindOfferRequest,
     },
-    r#type::v1::Offer,
+    r#type::v1::{Offer, ReadAt, read_at::AsOf},
 };
 use muster_domain::{intake::events::RequestEvent, kernel::Role};
 use muster_edge::testing::{call, reason};
@@ -174,6 +174,32 @@ async fn an_officer_takes_an_offer_back_and_says_why_to_those_who_may_know() {
     let missing = RescindOfferRequest { offer: "o-9".to_owned(), note: note.to_owned(), ..Default::default() };
     let missing = scene.client().rescind_offer(call(Role::Officer, "officer", missing)).await.unwrap_err();
     assert_eq!(missing.code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn who_was_looked_at_is_told_of_any_moment_as_it_was_when_the_offer_was_made() {
+    let scene = Scene::start().await;
+    scene.enrol("a", 1).await;
+    scene.enrol("b", 0).await;
+    scene.grant("r-1", "chu-rouen", 3).await;
+    let offer = scene.offer().await.offer;
+    let get = async |role, by: &str, as_of| {
+        let read_at = Some(ReadAt { as_of, at_least: None });
+        let message = GetOfferRequest { read_at, offer: offer.clone() };
+        scene.client().get_offer(call(role, by, message)).await.unwrap().into_inner()
+    };
+    let then = get(Role::Officer, "officer", None).await;
+    let told = then.offer.clone().unwrap();
+    let [fits, dropped] = &told.considered[..] else { panic!("two were looked at") };
+    assert_eq!((&*fits.provider, &*dropped.provider), ("a", "b"));
+    scene.enrol("b", 2).await;
+    scene.decline("a", &offer, "skills", "").await.unwrap();
+    assert_eq!(scene.offer().await.provider, "b");
+    let as_of = then.as_of.map(AsOf::Position);
+    assert_eq!(get(Role::Officer, "officer", as_of).await, then);
+    let now = get(Role::Officer, "officer", None).await.offer.unwrap();
+    assert_eq!((&*now.status, &now.considered), ("declined", &told.considered));
+    assert_eq!(get(Role::Provider, "a", as_of).await.offer.unwrap().considered, []);
 }
 
 async fn list(scene: &Scene, message: ListOffersRequest) -> ListOffersResponse {

@@ -15,6 +15,7 @@ use muster_edge::{
     testing::{START, actor, call, reason},
 };
 use muster_journal::{
+    faulty::Faulty,
     memory::Memory,
     port::Journal,
     stored::{self, Position},
@@ -33,8 +34,11 @@ struct Pair {
 
 impl Pair {
     async fn start() -> Self {
+        Self::on(Arc::new(Memory::new())).await
+    }
+
+    async fn on(journal: Arc<dyn Journal>) -> Self {
         let (seat, clock) = (Arc::new(Seat::default()), ManualClock::at(START));
-        let journal: Arc<dyn Journal> = Arc::new(Memory::new());
         let first = Scene::on(journal.clone(), clock.clone(), seat.clone()).holding().await;
         let second = Scene::on(journal, clock, seat.clone()).holding().await;
         assert_eq!(first.desk.holder(PATIENCE).await, Ok(Holder::Mine));
@@ -172,6 +176,22 @@ async fn when_the_holder_stops_another_takes_over_and_nothing_acknowledged_is_lo
     let acknowledged = answers.into_iter().map(Result::unwrap).collect();
     assert_eq!(second.desk.holder(PATIENCE).await, Ok(Holder::Mine));
     nothing_is_lost(&accepted(&second).await, &acknowledged);
+}
+
+#[tokio::test]
+async fn whoever_takes_over_goes_on_from_what_it_has_read() {
+    let journal = Arc::new(Faulty::new(Arc::new(Memory::new())));
+    let Pair { first, second, .. } = Pair::on(journal.clone()).await;
+    first.enrol("a", 20).await;
+    for request in 0..20 {
+        first.grant(&format!("r-{request}"), "chu-rouen", 3).await;
+    }
+    let offers = second.offers("pending", 20).await;
+    let before = journal.loaded();
+    first.stop().await;
+    let clients = [second.client(), second.client()];
+    tokio::time::timeout(PATIENCE, insist(clients, offers[0].offer.clone(), 0)).await.unwrap();
+    assert_eq!(journal.loaded() - before, 1, "the last record, for its hash");
 }
 
 #[tokio::test(flavor = "multi_thread")]

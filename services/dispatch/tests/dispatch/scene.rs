@@ -87,12 +87,12 @@ impl Scene {
         let rig = Rig::start_on(journal, clock, |edge, follower| {
             let (desk, driver) = Desk::new(edge, lease);
             let service = Service::new(edge.clone(), follower, desk.clone());
-            parts = Some((desk, driver));
+            parts = Some((desk, driver, service.standby()));
             Routes::new(DispatchServiceServer::new(service))
         });
-        let (desk, driver) = parts.unwrap();
+        let (desk, driver, standby) = parts.unwrap();
         let address = rig.address.clone();
-        let driver = tokio::spawn(async move { driver.run(&address).await });
+        let driver = tokio::spawn(async move { driver.run(&address, standby).await });
         Self { rig, desk, driver }
     }
 

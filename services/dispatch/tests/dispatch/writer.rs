@@ -1,7 +1,7 @@
 //! The desk's writer, one step at a time.
 
 use bytes::Bytes;
-use muster_dispatch::writer::{Input, Output, Stop};
+use muster_dispatch::writer::{Input, Output, Stop, Writer};
 use muster_domain::{
     dispatch::{
         desk::{Command, Desk, OfferState},
@@ -14,7 +14,7 @@ use muster_domain::{
 use muster_journal::{
     append::{Appended, Lost},
     engine::{Broken, Done, Undone},
-    port::{FRAME_BYTES_MAX, ReadError},
+    port::{FRAME_BYTES_MAX, ReadError, Record},
     stored::{self, Position},
 };
 
@@ -104,7 +104,7 @@ fn facts_behind_one_id_on_two_subjects_are_both_taken() {
 #[test]
 fn a_record_of_several_facts_is_taken_whole_by_whoever_goes_on() {
     let log = Log::new();
-    let mut hand = Hand::take_over(&log, at(0));
+    let mut hand = Hand::take_over(&log);
     for number in 0..255 {
         log.enrol(provider(&format!("p-{number}"), 1));
     }
@@ -207,7 +207,7 @@ fn a_fence_stops_the_writer_before_it() {
     let (log, mut old) = offered(2);
     old.ask(1, accept(1), meta(1, 0, at(1)), at(1));
     old.ask(2, accept(9), meta(2, 0, at(1)), at(1));
-    let mut new = Hand::take_over(&log, at(1));
+    let mut new = Hand::take_over(&log);
     assert!(new.land(&log, at(1)));
     assert!(old.land(&log, at(1)), "its frame comes too late");
     assert_eq!(old.stopped, Some(Stop::Overtaken));
@@ -225,7 +225,7 @@ fn a_fence_stops_the_writer_before_it() {
 #[test]
 fn a_writer_that_reads_of_another_stops() {
     let (log, mut old) = offered(1);
-    let mut new = Hand::take_over(&log, at(1));
+    let mut new = Hand::take_over(&log);
     assert!(new.land(&log, at(1)));
     old.catch_up(&log, at(1));
     assert_eq!(old.stopped, Some(Stop::Overtaken));
@@ -267,12 +267,26 @@ fn a_writer_that_takes_over_has_the_same_desk_and_goes_on_from_what_was_taken() 
     log.murmur("r-0");
     log.murmur("r-0");
     let withdrawal = log.withdraw("r-1", new_id());
-    let next = Hand::take_over(&log, at(2));
+    let next = Hand::take_over(&log);
     assert_eq!((next.writer.desk(), next.writer.taken()), (&log.fold(), hand.writer.taken() - 1), "up to the accept");
     let next = Hand::ready(&log, at(2));
     assert!(next.writer.taken() > withdrawal);
     assert_eq!(next.writer.desk(), &log.fold());
     assert!(log.fold().withdrawn.contains(&RequestId::parse("r-1").unwrap()));
+}
+
+#[test]
+fn a_log_without_what_was_read_of_it_is_not_built_on() {
+    let (log, _) = offered(1);
+    let (start, later) = (log.start(log.last()), log.load(&log.desk(), 0));
+    let begin = |later: &[Record]| Writer::new(log.desk(), start.clone(), later, new_id());
+    let [ref rest @ .., ref last] = later[..] else { panic!("it has records") };
+    assert_eq!(begin(&later[rest.len()..]).unwrap().0.desk(), &log.fold());
+    for other in [vec![], rest.to_vec()] {
+        assert!(matches!(begin(&other), Err(Broken::Corrupt { sequence, .. }) if sequence == last.sequence));
+    }
+    let skipped = [last.clone(), last.clone()];
+    assert!(matches!(begin(&skipped), Err(Broken::Chain { .. })), "each record follows the one before it");
 }
 
 #[test]
@@ -304,7 +318,7 @@ fn an_accept_received_in_time_is_decided_before_the_wake_up() {
 #[test]
 fn what_was_left_half_settled_is_gone_on_with() {
     let log = Log::new();
-    let mut hand = Hand::take_over(&log, at(0));
+    let mut hand = Hand::take_over(&log);
     for request in 0..90 {
         log.grant(&format!("r-{request}"), 3);
     }
@@ -319,7 +333,7 @@ fn what_was_left_half_settled_is_gone_on_with() {
     assert!(hand.land(&log, at(0)), "256 commits");
     let offers = |desk: &Desk| desk.active().count();
     assert_eq!((offers(hand.writer.desk()), offers(&log.fold())), (90, 64), "the log has the first commit's alone");
-    let mut next = Hand::take_over(&log, at(1));
+    let mut next = Hand::take_over(&log);
     assert!(next.writer.next_look() <= Some(at(1)), "there is something to look at");
     next.settle(&log, at(1));
     assert_eq!(offers(&log.fold()), 64);
@@ -367,7 +381,7 @@ fn long_terms(number: u32) -> Provider {
 #[test]
 fn no_frame_is_larger_than_a_journal_takes() {
     let log = Log::new();
-    let mut hand = Hand::take_over(&log, at(0));
+    let mut hand = Hand::take_over(&log);
     for number in 0..120 {
         log.enrol(long_terms(number));
     }
@@ -377,7 +391,7 @@ fn no_frame_is_larger_than_a_journal_takes() {
     hand.catch_up(&log, at(0));
     hand.settle(&log, at(0));
     assert_eq!(hand.stopped, None);
-    let frames: Vec<_> = log.load(&log.desk()).into_iter().map(|record| record.bytes.len()).collect();
+    let frames: Vec<_> = log.load(&log.desk(), 0).into_iter().map(|record| record.bytes.len()).collect();
     assert!(frames.iter().all(|bytes| *bytes <= FRAME_BYTES_MAX / 2 + 200 * 1024), "{frames:?}");
     let offers = hand.writer.desk().active().count();
     assert!(offers >= 120, "every provider has an offer: {offers}");
@@ -401,7 +415,7 @@ fn a_commit_is_no_larger_than_it_was_counted() {
     );
     hand.ask(2, accept(1), meta(2, 0, at(1)), at(1));
     hand.settle(&log, at(1));
-    for record in log.load(&log.desk()) {
+    for record in log.load(&log.desk(), 0) {
         let frame = stored::decode(&record.bytes).unwrap();
         let counted: usize = frame.commits.iter().map(stored::size).sum();
         let rest = stored::encode(&stored::Frame { commits: vec![], ..frame.clone() }).len();

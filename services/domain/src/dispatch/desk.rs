@@ -382,7 +382,7 @@ impl PartialEq for Worked {
     }
 }
 
-/// The desk's state.
+/// The desk's state. What there is ever more of is shared by its copies: whoever takes over copies all of it while others read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Desk {
     /// The Reserve.
@@ -394,13 +394,13 @@ pub struct Desk {
     /// The policy in force.
     pub policy: Policy,
     /// Granted requests.
-    pub requests: BTreeMap<RequestId, Granted>,
+    pub requests: BTreeMap<RequestId, Arc<Granted>>,
     /// Withdrawn requests.
     pub withdrawn: BTreeSet<RequestId>,
     /// Assignments by package.
-    pub assignments: BTreeMap<PackageId, Assignment>,
+    pub assignments: BTreeMap<PackageId, Arc<Assignment>>,
     /// Offers and engagements, ended ones too.
-    pub offers: BTreeMap<OfferId, Offer>,
+    pub offers: BTreeMap<OfferId, Arc<Offer>>,
     /// Those that are pending or engaged.
     pub active: BTreeSet<OfferId>,
     /// The ledger.
@@ -510,7 +510,7 @@ impl Desk {
 
     /// Offers that are pending or engaged.
     pub fn active(&self) -> impl Iterator<Item = (&OfferId, &Offer)> {
-        self.active.iter().filter_map(|id| self.offers.get_key_value(id))
+        self.active.iter().filter_map(|id| self.offers.get_key_value(id)).map(|(id, offer)| (id, &**offer))
     }
 
     /// The package's offers that a provider may still answer.

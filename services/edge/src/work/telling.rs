@@ -35,16 +35,8 @@ struct Whole<'a> {
 }
 
 impl Work {
-    /// An offer as `eyes` see it, with everybody who was looked at.
+    /// An offer as `eyes` see it, without everybody who was looked at: `tell_considered` adds them where they are asked for.
     pub fn offer(&self, id: &OfferId, eyes: Eyes) -> Option<v1::Offer> {
-        let whole = self.whole(id, eyes)?;
-        let looked = if eyes == Eyes::All { whole.trail.looked.as_slice() } else { &[] };
-        let considered = whole.considered(looked, whole.trail.offered_at);
-        Some(v1::Offer { considered, ..self.listed_offer(id, eyes)? })
-    }
-
-    /// An offer as lists and streams tell it: without the whole Reserve and how it stood, which would make them long.
-    pub fn listed_offer(&self, id: &OfferId, eyes: Eyes) -> Option<v1::Offer> {
         let whole = self.whole(id, eyes)?;
         let Whole { made, granted, trail, eyes, .. } = whole;
         let case = &granted.case;
@@ -132,6 +124,13 @@ impl Work {
         told().unwrap_or_default()
     }
 
+    /// Everybody looked at for an offer, each in the words of the terms as they stood; `considered` is what the log tells.
+    pub(super) fn considered(&self, id: &OfferId, considered: &[Candidate]) -> Vec<v1::Candidate> {
+        let Some(whole) = self.whole(id, Eyes::All) else { return Vec::new() };
+        let looked = self.looked(considered, whole.trail.position);
+        candidates(whole.granted, &whole.asked(), &looked, whole.trail.offered_at)
+    }
+
     fn whole<'a>(&'a self, id: &'a OfferId, eyes: Eyes) -> Option<Whole<'a>> {
         let (made, trail) = (self.desk.offers.get(id)?, self.trails.get(id)?);
         let assignment = self.desk.assignments.get(&made.package)?;
@@ -186,10 +185,6 @@ impl Whole<'_> {
             | OfferState::Released { .. } => Default::default(),
         }
     }
-
-    fn considered(&self, looked: &[Looked], at: Timestamp) -> Vec<v1::Candidate> {
-        candidates(self.granted, &self.asked(), looked, at)
-    }
 }
 
 /// Person-days used in all, and why the work was released.
@@ -206,7 +201,6 @@ fn work_done(state: &OfferState) -> (u32, &'static str) {
     }
 }
 
-/// Providers looked at, each reason in the words of the terms as they stood.
 /// How many each rule dropped, by nobody's name.
 fn counted(looked: &[Looked]) -> Vec<v1::Candidate> {
     let mut counts: BTreeMap<Rule, usize> = BTreeMap::new();
@@ -223,6 +217,7 @@ fn counted(looked: &[Looked]) -> Vec<v1::Candidate> {
     told.collect()
 }
 
+/// Providers looked at, each reason in the words of the terms as they stood.
 fn candidates(granted: &Granted, package: &Package, looked: &[Looked], at: Timestamp) -> Vec<v1::Candidate> {
     let question = Question { case: &granted.case, package, requirement: None, open: true, at };
     let told = looked.iter().map(|Looked { terms, standing }| {

@@ -63,18 +63,19 @@ fn provider(id: &str) -> Provider {
 }
 
 /// The log of one request, as the services that show it read it.
+#[derive(Clone)]
 struct Log {
     desk: Desk,
     work: Work,
     subjects: Subjects,
-    sequence: u64,
+    commits: Vec<(Subject, Commit)>,
 }
 
 impl Log {
     /// A request that `facts` tell of, and these providers.
     fn of(facts: Facts, providers: &[Provider]) -> Self {
         let subjects = Subjects(RealmId::parse("drill").unwrap());
-        let mut log = Self { desk: Desk::default(), work: Work::default(), subjects, sequence: 0 };
+        let mut log = Self { desk: Desk::default(), work: Work::default(), subjects, commits: Vec::new() };
         let opened = RequestEvent::Opened {
             hospital: HospitalId::parse("chu-rouen").unwrap(),
             facts,
@@ -94,7 +95,6 @@ impl Log {
     }
 
     fn append(&mut self, subject: &Subject, at: Timestamp, events: Vec<Event>) -> Position {
-        self.sequence += 1;
         let commit = Commit {
             command: Uuid::nil(),
             fingerprint: [0; 32],
@@ -108,9 +108,45 @@ impl Log {
             taken: None,
             events,
         };
-        let position = Position { sequence: self.sequence, index: 0 };
-        self.work.fold(&Seen { position, subject, commit: &commit, log_time: at });
-        position
+        self.work.fold(&Seen { position: self.next(), subject, commit: &commit, log_time: at });
+        self.commits.push((subject.clone(), commit));
+        self.head()
+    }
+
+    /// Where the last record stands.
+    fn head(&self) -> Position {
+        Position { sequence: self.commits.len() as u64, index: 0 }
+    }
+
+    fn next(&self) -> Position {
+        Position { sequence: self.head().sequence + 1, index: 0 }
+    }
+
+    /// The same work, read from a log that tells of nobody who was looked at.
+    fn without_considered(&self) -> Work {
+        let mut work = Work::default();
+        for (sequence, (subject, commit)) in (1..).zip(&self.commits) {
+            let mut commit = commit.clone();
+            for event in &mut commit.events {
+                if let Event::Desk(DeskEvent::Offered { considered, .. } | DeskEvent::Escalated { considered, .. }) =
+                    event
+                {
+                    considered.clear();
+                }
+            }
+            let position = Position { sequence, index: 0 };
+            work.fold(&Seen { position, subject, commit: &commit, log_time: commit.recorded_at });
+        }
+        work
+    }
+
+    /// Who was looked at for an offer, as the log tells it.
+    fn considered(&self, made: &OfferId) -> Vec<v1::Candidate> {
+        let told = self.commits.iter().flat_map(|(_, commit)| &commit.events).find_map(|event| {
+            let Event::Desk(DeskEvent::Offered { offer, considered, .. }) = event else { return None };
+            (offer == made).then_some(considered)
+        });
+        self.work.considered(made, told.unwrap())
     }
 
     fn decide(&mut self, minutes: u64, command: Command) -> Position {
@@ -174,14 +210,12 @@ fn before_it_accepts_a_provider_is_told_what_it_needs_to_answer_and_no_more() {
     let whole = log.all(&o(1));
     let sealed = (&*whole.request, &*whole.hospital, &*whole.entity_kind, &*whole.priority);
     assert_eq!(sealed, ("r-1", "chu-rouen", "university-hospital", "P2"));
-    assert_eq!(whole.considered.len(), 1);
     let expected = v1::Offer {
         package: whole.package.clone().map(|package| v1::Package { package: String::new(), ..package }),
         request: String::new(),
         hospital: String::new(),
         entity_kind: String::new(),
         priority: String::new(),
-        considered: vec![],
         ..whole
     };
     assert_eq!(log.asked(&o(1)), expected);
@@ -211,7 +245,6 @@ fn a_provider_knows_the_hospital_while_it_works_and_not_for_longer() {
     let told = (&*whole.hospital, &*whole.hospital_name, &*whole.priority, &*whole.request);
     assert_eq!(told, ("chu-rouen", "CHU de Rouen", "P2", "r-1"));
     assert_eq!(log.asked(&o(1)).hospital, "chu-rouen");
-    assert_eq!(log.asked(&o(1)).considered, [], "it never learns who else was looked at");
 
     let stale = log.work.sight(&actor(Role::Provider, "a"));
     log.decide(60, Command::Complete { offer: o(1), by: by("a"), days_used: 12 });
@@ -264,7 +297,7 @@ fn why_a_provider_was_dropped_is_told_in_the_terms_of_that_time() {
     let nl = || BTreeSet::from([Language::parse("nl").unwrap()]);
     let mut log = Log::start(&[provider("a"), Provider { languages: nl(), ..provider("b") }]);
     log.decide(1, Command::TakeProvider(provider("b")));
-    let [ref fits, ref dropped] = log.all(&o(1)).considered[..] else { panic!("two were looked at") };
+    let [ref fits, ref dropped] = log.considered(&o(1))[..] else { panic!("two were looked at") };
     assert_eq!(fits.provider, "a");
     let Some(WireStanding::Dropped(dropped)) = &dropped.standing else { panic!("b was dropped") };
     assert_eq!(
@@ -304,7 +337,7 @@ fn an_engagement_tells_all_its_days_and_an_earlier_one_keeps_its_own() {
 #[test]
 fn a_change_of_rank_shows_to_a_provider_only_while_it_works() {
     let mut log = Log::start(&[provider("a")]);
-    let before = Position { sequence: log.sequence, index: 0 };
+    let before = log.head();
     log.decide(5, Command::TakePriority(key(4)));
     assert_eq!(log.changed(Role::Officer, before), ["o-1"]);
     assert_eq!(log.changed(Role::Provider, before), [""; 0]);
@@ -318,7 +351,7 @@ fn a_change_of_rank_shows_to_a_provider_only_while_it_works() {
 #[test]
 fn an_offer_comes_again_when_its_provider_may_know_more_or_less_of_it() {
     let mut log = Log::start(&[provider("a")]);
-    let mut before = Position { sequence: log.sequence, index: 0 };
+    let mut before = log.head();
     let complete = Command::Complete { offer: o(1), by: by("a"), days_used: 1 };
     for (minutes, command, changes) in [
         (1, Command::See { offer: o(1), by: by("a") }, true),
@@ -349,9 +382,32 @@ fn everybody_looked_at_is_told_while_nobody_is_left_to_ask() {
     let counted = log.work.escalation(&package, eyes_of(Role::Hospital));
     let Some(WireStanding::Dropped(dropped)) = &counted[0].standing else { panic!("it was dropped") };
     assert_eq!((&*counted[0].provider, &*dropped.rule, &*dropped.because), ("", "not-tried", "1 provider"));
-    assert_eq!(log.work.offer(&o(1), eyes_of(Role::Spoc)).unwrap().considered, [], "how firms stand is not theirs");
     log.decide(6, Command::Reopen { package: package.clone(), note: "they have a team now".to_owned() });
     assert_eq!(log.work.escalation(&package, Eyes::All), []);
+}
+
+#[test]
+fn nobody_who_was_looked_at_is_kept_once_somebody_is_asked() {
+    let mut log = Log::start(&[provider("a")]);
+    let package = PackageId::parse("r-1-p1").unwrap();
+    assert!(log.work == log.without_considered(), "for an offer that is open");
+    let decline =
+        |n| Command::Decline { offer: o(n), by: by("a"), reason: DeclineReason::NoCapacity, note: String::new() };
+    log.decide(5, decline(1));
+    assert!(log.work != log.without_considered(), "it is shown who was asked in vain");
+    log.decide(6, Command::Reopen { package: package.clone(), note: "they have a team now".to_owned() });
+    assert!(log.work == log.without_considered(), "when everybody is asked again");
+    log.decide(7, decline(2));
+    log.decide(8, Command::TakeProvider(provider("b")));
+    assert!(log.work == log.without_considered(), "when somebody new is asked");
+    let decline_b =
+        Command::Decline { offer: o(3), by: by("b"), reason: DeclineReason::NoCapacity, note: String::new() };
+    log.decide(9, decline_b);
+    let mut given_up = log.clone();
+    given_up.decide(10, Command::GiveUp { package, note: "restored from backup".to_owned() });
+    assert!(given_up.work == given_up.without_considered(), "when the search is given up");
+    log.decide(10, Command::TakeWithdrawal(request()));
+    assert!(log.work == log.without_considered(), "when the request is withdrawn");
 }
 
 #[test]

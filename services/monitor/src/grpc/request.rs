@@ -12,7 +12,7 @@ use muster_edge::{
     contacts::may_know_contact,
     watch::{Messages, Moment, Told, watch_in_parts},
     wire::fields::timestamp,
-    work::eyes_of,
+    work,
 };
 use muster_journal::{engine::follower::Held, stored::Position};
 use muster_runtime::{access::Action, status};
@@ -37,6 +37,13 @@ impl Service {
         self.visible(caller, action, name).ok_or_else(|| status::not_found("request", name))
     }
 
+    /// A page with what no view holds: whom to call, and who was looked at for its offers.
+    async fn whole(&self, caller: &Caller, (mut page, subject): Found) -> Result<RequestPage, Status> {
+        page.contact = self.contact(subject).await?;
+        self.tell_considered(&work::Sight::Same(work::eyes_of(caller.actor.role)), &mut page.offers).await?;
+        Ok(page)
+    }
+
     fn visible(&self, caller: &Caller, action: Action, name: &str) -> Option<RequestId> {
         let request = self.monitor.now().find(name).cloned()?;
         Sight::of(&self.edge, caller, action).sees(&request).then_some(request)
@@ -54,7 +61,7 @@ fn page(
     let known = monitor.known(request)?;
     let sight = Sight::of(edge, caller, action);
     let linked = known.case.linked().filter(|other| sight.sees(other)).map(ToString::to_string);
-    let page = known.page(now, eyes_of(caller.actor.role), linked);
+    let page = known.page(now, work::eyes_of(caller.actor.role), linked);
     drop(sight);
     let meets = may_know_contact(caller, &edge.people.now().of_request(request));
     Some((page, meets.then(|| known.case.request.contact.clone())))
@@ -70,7 +77,7 @@ pub(super) async fn get(service: &Service, call: Request<GetRequestPageRequest>)
         found.map(|found| (progress.position, now, found))
     });
     let (as_of, now, (page, subject)) = looked.await?.ok_or_else(|| status::not_found("request", &message.request))?;
-    let page = RequestPage { contact: service.contact(subject).await?, ..page };
+    let page = service.whole(&caller, (page, subject)).await?;
     let (as_of, now) = (Some(as_of.into()), Some(timestamp(now)));
     Ok(Response::new(GetRequestPageResponse { as_of, now, page: Some(page) }))
 }
@@ -87,11 +94,13 @@ pub(super) async fn watch(
     let told = watch_in_parts(&service.edge, &caller, &service.monitor, after, PACE, tell).await?;
     let service = service.clone();
     let whole = told.then(move |told| {
-        let service = service.clone();
+        let (service, caller) = (service.clone(), caller.clone());
         async move {
-            let (response, subject) = told?;
-            let contact = service.contact(subject).await?;
-            let page = response.page.map(|page| RequestPage { contact, ..page });
+            let (response, found) = told?;
+            let page = match found {
+                Some(found) => Some(service.whole(&caller, found).await?),
+                None => None,
+            };
             Ok(WatchRequestResponse { page, ..response })
         }
     });
@@ -112,7 +121,7 @@ impl Feed {
         &self,
         held: &Held<Monitor>,
         moment: Moment,
-    ) -> Result<Told<(WatchRequestResponse, Option<SubjectRef>)>, Status> {
+    ) -> Result<Told<(WatchRequestResponse, Option<Found>)>, Status> {
         let gone = || status::not_found("request", &self.name);
         let action = Action::WatchRequest;
         if !Sight::of(&self.edge, &self.caller, action).sees(&self.request) {
@@ -128,10 +137,9 @@ impl Feed {
         } else {
             None
         };
-        let (page, subject) = found.map_or((None, None), |(page, subject)| (Some(page), subject));
-        let message = (page.is_some() || moment.due).then(|| {
+        let message = (found.is_some() || moment.due).then(|| {
             let (position, now) = (Some(moment.position.into()), Some(timestamp(moment.now)));
-            (WatchRequestResponse { position, now, page }, subject)
+            (WatchRequestResponse { position, now, page: None }, found)
         });
         let turns_at = clocks(moment.now).iter().filter_map(|clock| clock.turns_at()).min();
         Ok(Told { message, position: moment.position, turns_at })

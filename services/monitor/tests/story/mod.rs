@@ -12,7 +12,7 @@ use muster_domain::{
     codes::{Country, IncidentType, Language, Nuts, ServiceId, Tlp},
     dispatch::{
         desk::{self, Desk, OfferState, Standing},
-        events::{DeclineReason, Stage},
+        events::{Candidate, DeclineReason, DeskEvent, Stage},
     },
     eligibility::{
         assessment::{self, Assessment, Submission},
@@ -453,6 +453,16 @@ impl Story {
 
     pub fn head(&self) -> Position {
         Position { sequence: self.records.len() as u64, index: 0 }
+    }
+
+    /// Everybody looked at for an offer.
+    pub fn considered(&self, made: &str) -> Vec<Candidate> {
+        let commits = self.records.iter().flat_map(|record| stored::decode(&record.bytes).unwrap().commits);
+        let told = commits.flat_map(|commit| commit.events).find_map(|event| {
+            let Event::Desk(DeskEvent::Offered { offer, considered, .. }) = event else { return None };
+            (offer.as_str() == made).then_some(considered)
+        });
+        told.unwrap()
     }
 
     /// The pending offers of a package.

@@ -64,6 +64,8 @@ pub enum Step {
     Deaf,
     /// The desk's frame lands.
     Land,
+    /// Whoever stands by for the desk reads so many records.
+    StandBy(u8),
     /// The desk's writer dies; its frame lands before the next writer's, or after.
     Crash(bool),
 }
@@ -147,6 +149,7 @@ pub fn step() -> impl Strategy<Value = Step> {
         3 => (1..90_u16).prop_map(Step::Wait),
         1 => Just(Step::Deaf),
         5 => Just(Step::Land),
+        4 => (1..60_u8).prop_map(Step::StandBy),
         1 => any::<bool>().prop_map(Step::Crash),
     ]
 }
@@ -190,6 +193,7 @@ pub fn play(world: &mut World, step: &Step) {
             world.feed();
             world.land();
         }
+        Step::StandBy(count) => world.stand_by(*count),
         Step::Crash(first) => {
             if *first {
                 world.crash();

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, executor::block_on};
-use muster_dispatch::writer::{Input, Output, Ticket, Writer};
+use muster_dispatch::{
+    standby::{Standby, Start},
+    writer::{Input, Output, Ticket, Writer},
+};
 use muster_domain::{
     dispatch::{
         desk::{self, Desk, DeskAggregate},
@@ -60,6 +63,9 @@ pub struct World {
     checking: bool,
     /// Frames of writers that died; they may land yet.
     late: Vec<Flight>,
+    /// What whoever takes over has read of the desk.
+    standby: Standby,
+    standby_reader: Reader,
     reader: Reader,
     docket: Docket,
     errands: Errands,
@@ -78,7 +84,8 @@ impl World {
     /// A realm whose desk is held.
     pub fn new() -> Self {
         let subjects = Subjects(RealmId::parse("live").unwrap());
-        let (writer, outputs) = Writer::new(subjects.desk().unwrap(), &[], Uuid::from_u128(1), at(0)).unwrap();
+        let begun = Writer::new(subjects.desk().unwrap(), Start::default(), &[], Uuid::from_u128(1));
+        let (writer, outputs) = begun.unwrap();
         let mut world = Self {
             journal: Memory::new(),
             subjects,
@@ -90,6 +97,8 @@ impl World {
             flight: None,
             checking: false,
             late: Vec::new(),
+            standby: Standby::default(),
+            standby_reader: Reader::default(),
             reader: Reader::default(),
             docket: Docket::default(),
             errands: Errands::default(),
@@ -286,13 +295,26 @@ impl World {
         (self.flight, self.checking) = (None, false);
         let unanswered = std::mem::take(&mut self.waiting).into_values();
         self.history.extend(unanswered);
-        let subject = self.subjects.desk().unwrap();
-        let history = block_on(self.journal.load(&subject, 0)).unwrap();
-        let (id, now) = (self.id(), self.now());
-        let (writer, outputs) = Writer::new(subject, &history, id, now).unwrap();
+        let (subject, id) = (self.subjects.desk().unwrap(), self.id());
+        let begin = |start: Start| {
+            let later = block_on(self.journal.load(&subject, start.after())).unwrap();
+            Writer::new(subject.clone(), start, &later, id).unwrap()
+        };
+        let (writer, outputs) = begin(self.standby.start().unwrap());
+        let from_zero = begin(Start::default());
+        assert!((&writer, &outputs) == (&from_zero.0, &from_zero.1), "it is what folding from zero gives");
         self.writer = writer;
         self.read = self.writer.taken();
         self.perform(outputs);
+    }
+
+    /// Whoever may take over reads so many records.
+    pub fn stand_by(&mut self, count: u8) {
+        for _ in 0..count {
+            let Some(record) = self.next_record(self.standby_reader.progress().position.sequence) else { return };
+            let standby = &mut self.standby;
+            self.standby_reader.take(&record, |seen, _| seen.iter().for_each(|seen| standby.fold(seen))).unwrap();
+        }
     }
 
     fn next_record(&self, after: u64) -> Option<Record> {

@@ -1,6 +1,6 @@
 //! How events change the desk.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{Assignment, Desk, Engagement, Enlisted, Granted, Offer, OfferState, Standing, Usage};
 use crate::{
@@ -107,7 +107,7 @@ impl Desk {
                 supported: false,
                 ends_at: None,
             };
-            self.assignments.insert(package.id.clone(), assignment);
+            self.assignments.insert(package.id.clone(), Arc::new(assignment));
         }
         let granted = Granted {
             case: case.clone(),
@@ -121,7 +121,7 @@ impl Desk {
         if case.user == AuthorityKind::ThirdCountry {
             self.index.third_country.insert(case.request.clone());
         }
-        self.requests.insert(case.request.clone(), granted);
+        self.requests.insert(case.request.clone(), Arc::new(granted));
         packages.iter().for_each(|package| self.note_standing(&package.id));
     }
 
@@ -129,7 +129,7 @@ impl Desk {
         self.withdrawn.insert(request.clone());
         let packages = self.requests.get(request).map(|granted| granted.packages.clone()).unwrap_or_default();
         for package in &packages {
-            if let Some(assignment) = self.assignments.get_mut(package)
+            if let Some(assignment) = self.assignments.get_mut(package).map(Arc::make_mut)
                 && matches!(assignment.standing, Standing::Waiting { .. })
             {
                 assignment.standing = Standing::Withdrawn;
@@ -156,7 +156,7 @@ impl Desk {
         usage.teams = usage.teams.saturating_add(takes.teams);
         usage.onsite_teams = usage.onsite_teams.saturating_add(takes.onsite);
         usage.days_held = usage.days_held.saturating_add(takes.days);
-        self.offers.insert(offer.clone(), made);
+        self.offers.insert(offer.clone(), Arc::new(made));
         self.active.insert(offer.clone());
         self.index.expiring.insert((*expires_at, offer.clone()));
         self.offers_made = self.offers_made.saturating_add(1);
@@ -280,15 +280,18 @@ impl Desk {
     }
 
     fn granted(&mut self, request: &RequestId) -> Result<&mut Granted, Corrupt> {
-        self.requests.get_mut(request).ok_or_else(|| corrupt(format!("{request} is not granted")))
+        self.requests.get_mut(request).map(Arc::make_mut).ok_or_else(|| corrupt(format!("{request} is not granted")))
     }
 
     fn assignment(&mut self, package: &PackageId) -> Result<&mut Assignment, Corrupt> {
-        self.assignments.get_mut(package).ok_or_else(|| corrupt(format!("there is no package {package}")))
+        self.assignments
+            .get_mut(package)
+            .map(Arc::make_mut)
+            .ok_or_else(|| corrupt(format!("there is no package {package}")))
     }
 
     fn offer(&mut self, offer: &OfferId) -> Result<&mut Offer, Corrupt> {
-        self.offers.get_mut(offer).ok_or_else(|| corrupt(format!("there is no offer {offer}")))
+        self.offers.get_mut(offer).map(Arc::make_mut).ok_or_else(|| corrupt(format!("there is no offer {offer}")))
     }
 
     fn engagement(&mut self, offer: &OfferId) -> Result<&mut Engagement, Corrupt> {

@@ -76,8 +76,8 @@ impl Index {
                 index.narrow.insert(id.clone());
             }
         }
-        let abroad = |granted: &&Granted| granted.case.user == AuthorityKind::ThirdCountry && !granted.finished;
-        let abroad = desk.requests.values().filter(abroad).map(|granted| granted.case.request.clone());
+        let abroad = |granted: &Granted| granted.case.user == AuthorityKind::ThirdCountry && !granted.finished;
+        let abroad = desk.requests.iter().filter(|(_, granted)| abroad(granted)).map(|(request, _)| request.clone());
         index.third_country.extend(abroad);
         for (id, offer) in &desk.offers {
             if let OfferState::Pending { expires_at, .. } = offer.state {

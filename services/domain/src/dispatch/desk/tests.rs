@@ -2,6 +2,7 @@
 
 mod access;
 mod again;
+mod keeping;
 
 use std::{collections::BTreeSet, time::Duration};
 
