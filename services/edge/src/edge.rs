@@ -144,7 +144,7 @@ impl Edge {
     }
 
     /// Reads a view at the moment asked for.
-    pub async fn read<V: Fold + Default, T>(
+    pub async fn read<V: Fold + Clone + Default, T>(
         &self,
         caller: &Caller,
         view: &View<V>,
