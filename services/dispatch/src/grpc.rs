@@ -93,6 +93,8 @@ impl Service {
     async fn act<M: Ask>(&self, call: Request<M>) -> Result<Acted<M::Answer>, Status> {
         let relayed = is_marked(call.metadata());
         let (caller, message) = self.edge.admit(call, M::ACTION)?;
+        // Another process would take it at this one's word when it came.
+        self.edge.may_write()?;
         match self.desk.holder(caller.patience).await.map_err(refused)? {
             Holder::Mine => {
                 let (about, position) = self.decide(&caller, &message).await?;

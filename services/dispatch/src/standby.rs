@@ -55,7 +55,7 @@ impl Start {
 
 /// The offers and the work that this process shows, and beside them what it needs to take over. Both have one desk, and only
 /// who takes over copies it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Standby {
     work: Work,
     past: Past,

@@ -15,6 +15,7 @@ use muster_journal::{
         reading,
     },
     port::{Journal, ReadError, Record, Subject},
+    skew::ClockOff,
     stored,
     subjects::Subjects,
     vault::Vault,
@@ -111,8 +112,17 @@ impl Edge {
         self.people.reaches(head, caller.patience).await.map_err(refused)
     }
 
+    /// Whether anything may be written: not while this process's clock is off, by which the command was received.
+    pub fn may_write(&self) -> Result<(), Status> {
+        match *self.journal.clock_off().borrow() {
+            Some(off) => Err(status::clock_off(off, ClockOff::WAY_OUT)),
+            None => Ok(()),
+        }
+    }
+
     /// What goes with a caller's command. `message` is what the command's fingerprint is taken of.
     pub fn meta(&self, caller: &Caller, request_id: &str, message: &impl Message) -> Result<Meta, Status> {
+        self.may_write()?;
         let Caller { actor, at, .. } = caller;
         Meta::of_call(&self.realm, actor.clone(), *at, request_id, message, ids::new()).map_err(refused)
     }
@@ -144,7 +154,7 @@ impl Edge {
     }
 
     /// Reads a view at the moment asked for.
-    pub async fn read<V: Fold + Default, T>(
+    pub async fn read<V: Fold + Clone + Default, T>(
         &self,
         caller: &Caller,
         view: &View<V>,

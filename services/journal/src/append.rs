@@ -5,6 +5,8 @@
 //! | a sequence | stored | done |
 //! | unknown | perhaps stored, perhaps yet to land | wait, then the same frame with the same expectation again |
 //! | unavailable | nothing was stored by this try | wait, then again |
+//! | clock off, nothing unknown before | nothing was stored, and its times are wrong | the caller is told |
+//! | clock off after an unknown | perhaps an earlier try was stored | wait, then again |
 //! | conflict, nothing unknown before | somebody else was first | the caller decides anew |
 //! | conflict after an unknown | perhaps it was our own frame | look for it among the subject's records after the expected one |
 //! | too large | never | the caller's fault |
@@ -35,8 +37,8 @@ pub enum Lost {
     /// the same frame with the same expectation may be tried again.
     #[error("it is not known whether the journal has the frame: {0}")]
     Unknown(String),
-    /// Patience ended before the journal could be reached; the frame is not in the log.
-    #[error("the journal cannot be reached: {0}")]
+    /// Patience ended before the journal could be reached, or it must not be written; the frame is not in the log.
+    #[error("the journal cannot be written: {0}")]
     Unavailable(String),
     /// The frame is larger than any journal takes; it is not in the log.
     #[error("a frame of {bytes} bytes is larger than the {bytes_max} that the journal takes")]
@@ -148,6 +150,10 @@ impl Attempt {
             Err(AppendError::TooLarge { bytes, bytes_max }) => Next::Known(Err(Lost::TooLarge { bytes, bytes_max })),
             Err(AppendError::Conflict) if self.doubt.is_none() => Next::Known(Err(Lost::Conflict)),
             Err(AppendError::Conflict) => Next::Ask(Ask::Load),
+            Err(AppendError::ClockOff(off)) if self.doubt.is_none() => {
+                Next::Known(Err(Lost::Unavailable(off.to_string())))
+            }
+            Err(AppendError::ClockOff(_)) => Next::Ask(Ask::Wait),
             Err(AppendError::Unknown(why)) => {
                 self.doubt = Some(why);
                 Next::Ask(Ask::Wait)

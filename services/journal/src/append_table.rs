@@ -1,7 +1,10 @@
 //! What `append_surely` makes of every answer a journal can give.
 
 use super::*;
-use crate::port::{Context, Record, Records};
+use crate::{
+    port::{Context, Record, Records},
+    skew::ClockOff,
+};
 use async_trait::async_trait;
 use muster_domain::kernel::RealmId;
 use std::{collections::VecDeque, sync::Mutex};
@@ -75,6 +78,10 @@ fn unavailable<T>() -> Result<T, AppendError> {
     Err(AppendError::Unavailable("no connection".to_owned()))
 }
 
+fn clock_off<T>() -> Result<T, AppendError> {
+    Err(AppendError::ClockOff(ClockOff { by: Duration::from_secs(3), ahead: true }))
+}
+
 fn conflict<T>() -> Result<T, AppendError> {
     Err(AppendError::Conflict)
 }
@@ -116,6 +123,9 @@ async fn every_answer_leads_to_what_it_means() {
     table("doubt outlives unreachable", vec![unknown(), unavailable(), conflict()], found, Ok(20)).await;
     let landing = vec![Ok(vec![]), Ok(vec![OURS])];
     table("still on its way, then ours", vec![unknown(), conflict(), conflict()], landing, Ok(20)).await;
+    let lost = Err(Lost::Unavailable("Muster's clock is 3.0 s ahead of the journal's".to_owned()));
+    table("by a wrong clock, never", vec![unavailable(), clock_off()], vec![], lost).await;
+    table("a wrong clock ends no doubt", vec![unknown(), clock_off(), Ok(8)], vec![], Ok(8)).await;
     let unread = vec![down(), Ok(vec![THEIRS])];
     let lost = Err(Lost::Conflict);
     table("not readable at first", vec![unknown(), conflict(), conflict()], unread, lost).await;

@@ -6,6 +6,7 @@ pub mod call;
 pub mod entity;
 pub mod executor;
 pub mod follower;
+mod past;
 pub mod reading;
 
 use std::sync::Arc;

@@ -8,6 +8,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{StreamExt, future};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
@@ -34,6 +35,7 @@ pub enum Fault {
 pub struct Faulty {
     journal: Arc<dyn Journal>,
     plan: Mutex<Plan>,
+    stalled: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -46,6 +48,7 @@ struct Plan {
     appends: u64,
     loads: u64,
     loaded: usize,
+    subscriptions: Vec<u64>,
 }
 
 struct Append {
@@ -58,7 +61,7 @@ struct Append {
 impl Faulty {
     /// A journal on another one, without faults as yet.
     pub fn new(journal: Arc<dyn Journal>) -> Self {
-        Self { journal, plan: Mutex::default() }
+        Self { journal, plan: Mutex::default(), stalled: watch::Sender::default() }
     }
 
     /// Calls for faults of the next appends, in order.
@@ -74,6 +77,11 @@ impl Faulty {
     /// Whether anything can be read from now on.
     pub fn readable(&self, readable: bool) {
         lock(&self.plan).unreadable = !readable;
+    }
+
+    /// Whether those who follow must wait for the next record, from now on.
+    pub fn stall(&self, stalled: bool) {
+        self.stalled.send_replace(stalled);
     }
 
     /// Lets the record of this sequence be missing for those who follow.
@@ -94,6 +102,11 @@ impl Faulty {
     /// How many records it gave to those who loaded them.
     pub fn loaded(&self) -> usize {
         lock(&self.plan).loaded
+    }
+
+    /// After which record each who followed began.
+    pub fn subscriptions(&self) -> Vec<u64> {
+        lock(&self.plan).subscriptions.clone()
     }
 
     async fn give_way(&self) {
@@ -166,10 +179,20 @@ impl Journal for Faulty {
     }
 
     fn subscribe(&self, after: u64) -> Records {
+        lock(&self.plan).subscriptions.push(after);
         let withheld = lock(&self.plan).withheld.clone();
+        let stalled = self.stalled.subscribe();
+        let released = move |record| {
+            let mut stalled = stalled.clone();
+            async move {
+                // Whoever could release it may be gone: then nothing is stalled any more.
+                let _ = stalled.wait_for(|stalled| !stalled).await;
+                record
+            }
+        };
         let kept = move |record: &Result<Record, ReadError>| {
             future::ready(!record.as_ref().is_ok_and(|record| withheld.contains(&record.sequence)))
         };
-        Box::pin(self.journal.subscribe(after).filter(kept))
+        Box::pin(self.journal.subscribe(after).filter(kept).then(released))
     }
 }

@@ -12,11 +12,13 @@ use crate::{
     local::refuse_too_large,
     port::{AppendError, FRAME_BYTES_MAX, Journal, ReadError, Record, Records, Subject},
     retry::Delays,
+    skew::ClockOff,
 };
 use async_nats::{
     HeaderMap,
     client::Client,
     connection::State,
+    datetime::parse_rfc3339,
     header,
     jetstream::{
         Context,
@@ -27,10 +29,15 @@ use async_nats::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use muster_domain::kernel::RealmId;
+use muster_domain::kernel::{RealmId, Timestamp};
 pub use safety::Unsafe;
+use serde::Deserialize;
+use serde_json::json;
 use std::{path::PathBuf, time::Duration};
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
 use uuid::Uuid;
 
 /// How a realm's stream is reached and kept.
@@ -91,6 +98,13 @@ pub struct JetStream {
     context: Context,
     stream: Stream<()>,
     stream_name: String,
+    clock_off: watch::Sender<Option<ClockOff>>,
+}
+
+/// What the stream's leader says of itself: here, its time alone.
+#[derive(Deserialize)]
+struct Told {
+    ts: String,
 }
 
 impl JetStream {
@@ -111,13 +125,34 @@ impl JetStream {
         let unavailable =
             |error: async_nats::jetstream::context::GetStreamError| ConnectError::Invalid(error.to_string());
         let stream = context.get_stream_no_info(&stream_name).await.map_err(unavailable)?;
-        Ok(Self { realm: realm.clone(), options, client, context, stream, stream_name })
+        let clock_off = watch::Sender::default();
+        Ok(Self { realm: realm.clone(), options, client, context, stream, stream_name, clock_off })
     }
 
     /// Every setting of the servers and the stream under which an acknowledged record might be lost, or that cannot be read;
     /// none for a safe journal. Whether to go on is the caller's to decide.
     pub async fn safety(&self) -> Vec<Unsafe> {
         safety::inspect(&self.stream, &self.options.monitors).await
+    }
+
+    /// Compares this process's clock, read by `now`, with that of the stream's leader. What is found holds until the next time.
+    pub async fn compare_clocks(&self, now: impl Fn() -> Timestamp) -> Result<(), ReadError> {
+        let (subject, question) = (format!("STREAM.INFO.{}", self.stream_name), json!({}));
+        let before = now();
+        let Told { ts } = self.context.request(subject, &question).await.map_err(unavailable)?;
+        let after = now();
+        let theirs =
+            parse_rfc3339(&ts).map_err(|error| ReadError::Unavailable(format!("its time is '{ts}': {error}")))?;
+        let theirs = i64::try_from(theirs.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX);
+        let off = ClockOff::known(before, Timestamp::from_millis(theirs), after);
+        let turns = |known: &mut Option<ClockOff>| std::mem::replace(known, off).is_some() != off.is_some();
+        if self.clock_off.send_if_modified(turns) {
+            match off {
+                Some(off) => tracing::error!("{off}, and nothing is written; {}", ClockOff::WAY_OUT),
+                None => tracing::info!("Muster's clock shows the journal's time again"),
+            }
+        }
+        Ok(())
     }
 
     /// Whose log it is.
@@ -163,6 +198,9 @@ impl Journal for JetStream {
         if !subject.as_str().starts_with(&format!("muster.{}.", self.realm)) {
             return Err(AppendError::Unavailable(format!("{subject} is not of its realm, {}", self.realm)));
         }
+        if let Some(off) = *self.clock_off.borrow() {
+            return Err(AppendError::ClockOff(off));
+        }
         // Without a connection the message would be queued, and might land long after the caller has gone.
         if self.client.connection_state() != State::Connected {
             return Err(AppendError::Unavailable("there is no connection".to_owned()));
@@ -207,6 +245,10 @@ impl Journal for JetStream {
 
     fn subscribe(&self, after: u64) -> Records {
         follow::records(self.stream.clone(), after)
+    }
+
+    fn clock_off(&self) -> watch::Receiver<Option<ClockOff>> {
+        self.clock_off.subscribe()
     }
 }
 

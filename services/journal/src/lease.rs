@@ -3,11 +3,16 @@
 //! A lease makes two deciders rare, not impossible: whoever holds it may have lost it a moment ago. What makes two harmless is
 //! the expected sequence of every append.
 
-use crate::jetstream::{JetStream, bucket};
+use crate::{
+    jetstream::{JetStream, bucket},
+    port::Journal,
+    skew::ClockOff,
+};
 use async_nats::jetstream::kv::{Operation, Store, UpdateErrorKind};
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// A holder that has not renewed for so long has lost the lease.
 pub const LEASE: Duration = Duration::from_secs(3);
@@ -58,6 +63,7 @@ impl Lease for Always {
 pub struct Shared {
     bucket: Store,
     key: String,
+    clock_off: watch::Receiver<Option<ClockOff>>,
 }
 
 impl Shared {
@@ -65,7 +71,7 @@ impl Shared {
     pub async fn open(journal: &JetStream, key: &str) -> Result<Self, LeaseError> {
         // The servers keep one value per key: with more, they would show the old one after the holder's has gone.
         let bucket = bucket::open(journal, "MUSTER_LEASES", LEASE).await.map_err(LeaseError)?;
-        Ok(Self { bucket, key: format!("{}.{key}", journal.realm()) })
+        Ok(Self { bucket, key: format!("{}.{key}", journal.realm()), clock_off: journal.clock_off() })
     }
 
     /// The holder and the revision of its entry; without a holder, the revision that whoever takes the lease must expect.
@@ -84,6 +90,10 @@ impl Shared {
 #[async_trait]
 impl Lease for Shared {
     async fn take(&self, me: &str) -> Result<Holding, LeaseError> {
+        // Whoever may not write leaves it to others.
+        if let Some(off) = *self.clock_off.borrow() {
+            return Err(LeaseError(off.to_string()));
+        }
         let (holder, revision) = self.holder().await?;
         if let Some(other) = holder.filter(|holder| holder != me) {
             return Ok(Holding::Theirs(other));

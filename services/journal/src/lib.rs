@@ -14,6 +14,7 @@ mod local;
 pub mod memory;
 pub mod port;
 mod retry;
+pub mod skew;
 pub mod stored;
 pub mod subjects;
 pub mod table;

@@ -20,7 +20,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use muster_domain::kernel::{RealmId, is_token};
+use tokio::sync::watch;
 use uuid::Uuid;
+
+use crate::skew::ClockOff;
 
 /// The largest frame that any journal takes, in bytes: JetStream's 1 MiB less room for headers.
 pub const FRAME_BYTES_MAX: usize = 1024 * 1024 - 4096;
@@ -135,6 +138,9 @@ pub enum AppendError {
     /// The journal cannot be reached. Nothing was written.
     #[error("the journal cannot be reached: {0}")]
     Unavailable(String),
+    /// The frame bears times that are not the journal's. Nothing was written.
+    #[error("{0}")]
+    ClockOff(ClockOff),
     /// The frame is larger than the journal takes. Nothing was written.
     #[error("a frame of {bytes} bytes is larger than the {bytes_max} that the journal takes")]
     TooLarge {
@@ -194,4 +200,10 @@ pub trait Journal: Send + Sync + 'static {
 
     /// All the realm's records after sequence `after`.
     fn subscribe(&self, after: u64) -> Records;
+
+    /// How far this process's clock is off, if it is: then nothing is written. Whoever waits is told when that begins and ends.
+    /// A journal without a clock of its own knows of nothing.
+    fn clock_off(&self) -> watch::Receiver<Option<ClockOff>> {
+        watch::channel(None).1
+    }
 }

@@ -11,7 +11,7 @@ use muster_api::{
 };
 use muster_dispatch::Desk;
 use muster_domain::{
-    kernel::{Actor, PrincipalId, RealmId, Received, Refusal, Role},
+    kernel::{Actor, PrincipalId, RealmId, Received, Refusal, Role, Timestamp},
     registry::{
         events::{Realm, RealmClock},
         realm,
@@ -24,8 +24,9 @@ use muster_journal::{
         executor::Executor,
         follower::{Follower, View},
     },
-    jetstream::Unsafe,
+    jetstream::{JetStream, Unsafe},
     port::Journal,
+    skew::ClockOff,
     subjects::Subjects,
     table::Table,
 };
@@ -49,6 +50,9 @@ use crate::storage::{JournalSpec, NatsOptions, Storage, StorageError};
 
 /// How long a process may take to finish what is begun.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often the machine's clock is compared with the journal's.
+const COMPARE_EVERY: Duration = Duration::from_secs(1);
 
 /// A service that a process may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -137,8 +141,16 @@ impl Node {
     /// Opens what the plan names and starts its services. It answers calls at once, and is ready once it has read the
     /// log.
     pub async fn start(plan: Plan) -> Result<Self, StartError> {
+        Self::start_by(Arc::new(SystemClock), plan).await
+    }
+
+    /// The same by another clock than the machine's, for tests.
+    pub async fn start_by(machine: Arc<dyn Clock>, plan: Plan) -> Result<Self, StartError> {
         let storage = Storage::open(&plan.journal, &plan.realm, &plan.nats).await?;
-        let realm = open_realm(storage.journal.clone(), &plan).await?;
+        if let Some(remote) = &storage.remote {
+            compare_clocks(remote, machine.as_ref()).await;
+        }
+        let realm = open_realm(storage.journal.clone(), machine.now(), &plan).await?;
         let life = Lifecycle::default();
         let server = Server::bind(plan.listen).map_err(|source| StartError::Listen { address: plan.listen, source })?;
         let address = server.address();
@@ -147,7 +159,7 @@ impl Node {
             realm: plan.realm.clone(),
             subjects: Subjects(plan.realm.clone()),
             journal: storage.journal.clone(),
-            clock: clock(&realm),
+            clock: clock(&realm, machine.clone()),
             vault: storage.vault.clone(),
             identities: Identities::development(),
             relay: Relay::default(),
@@ -157,6 +169,9 @@ impl Node {
         let mut node = Self { realm, edge, address, life };
         let health = HealthReporter::new();
         let routes = node.services(&plan, &storage, &health, &mut follower);
+        if let Some(remote) = storage.remote {
+            node.life.spawn("clock", ends(watch_clock(remote, machine, node.life.stopping())));
+        }
         let (stopping, served) = (node.life.stopping(), CancellationToken::new());
         node.follow(follower, served.clone());
         node.life.spawn("server", async move {
@@ -230,10 +245,12 @@ impl Node {
             accepted: true,
         };
         let (people, parts) = (self.edge.people.clone(), plan.parts.clone());
+        let clock_off = self.edge.journal.clock_off();
         let roles = move || {
             let progress = people.progress();
-            let trouble = progress.broken.as_ref().map(ToString::to_string).unwrap_or_default();
-            let is_read = *is_read.borrow() && progress.broken.is_none();
+            let off = clock_off.borrow().map(|off| format!("{off}; {}", ClockOff::WAY_OUT));
+            let is_read = *is_read.borrow() && progress.broken.is_none() && off.is_none();
+            let trouble = progress.broken.as_ref().map(ToString::to_string).or(off).unwrap_or_default();
             let decides = desk.as_ref().is_none_or(|desk| desk.state().borrow().is_serving());
             let role = |part: &Part| RoleHealth {
                 role: part.as_str().to_owned(),
@@ -287,7 +304,25 @@ async fn ends(running: impl Future<Output = ()>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Says that services are ready once this process has read all that was in the log when it started.
+/// Compares the machine's clock with the journal's until the process stops.
+async fn watch_clock(journal: Arc<JetStream>, machine: Arc<dyn Clock>, stopping: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(COMPARE_EVERY) => compare_clocks(&journal, machine.as_ref()).await,
+            () = stopping.cancelled() => return,
+        }
+    }
+}
+
+/// A journal that does not answer takes no frames either: what was found before holds until it does.
+async fn compare_clocks(journal: &JetStream, machine: &dyn Clock) {
+    if let Err(error) = journal.compare_clocks(|| machine.now()).await {
+        tracing::debug!(%error, "the journal does not say what time it is");
+    }
+}
+
+/// Says that services are ready once this process has read all that was in the log when it started, and while its clock
+/// shows the journal's time.
 async fn ready(
     edge: Edge,
     health: HealthReporter,
@@ -297,12 +332,23 @@ async fn ready(
     for name in &names {
         health.set_service_status(name, ServingStatus::NotServing).await;
     }
+    let mut clock_off = edge.journal.clock_off();
     if caught_up(&edge).await {
         read.send_replace(true);
-        for name in names {
-            health.set_service_status(name, ServingStatus::Serving).await;
+        loop {
+            let serving = clock_off.borrow_and_update().is_none();
+            let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+            if serving {
+                tracing::info!("ready");
+            }
+            for name in &names {
+                health.set_service_status(name, status).await;
+            }
+            tokio::select! {
+                changed = clock_off.changed() => if changed.is_err() { break },
+                () = edge.stopping.cancelled() => break,
+            }
         }
-        tracing::info!("ready");
     }
     edge.stopping.cancelled().await;
     Ok(())
@@ -342,25 +388,25 @@ async fn caught_up(edge: &Edge) -> bool {
 }
 
 /// The realm's clock.
-fn clock(realm: &Realm) -> Arc<dyn Clock> {
+fn clock(realm: &Realm, machine: Arc<dyn Clock>) -> Arc<dyn Clock> {
     match realm.clock {
-        RealmClock::System => Arc::new(SystemClock),
+        RealmClock::System => machine,
         RealmClock::Exercise { starts_at, started, speed } => {
             let speed = NonZeroU32::new(speed).unwrap_or(NonZeroU32::MIN);
-            Arc::new(ExerciseClock::new(starts_at, started, speed))
+            Arc::new(ExerciseClock::on(machine, starts_at, started, speed))
         }
     }
 }
 
 /// The realm as it was opened; opens it if nobody has and the plan says how.
-async fn open_realm(journal: Arc<dyn Journal>, plan: &Plan) -> Result<Realm, StartError> {
+async fn open_realm(journal: Arc<dyn Journal>, now: Timestamp, plan: &Plan) -> Result<Realm, StartError> {
     let refused = |undone: Undone| StartError::Realm(undone.into());
     let subject = Subjects(plan.realm.clone()).realm();
     let subject = subject.map_err(|error| refused(Undone::Unavailable(error.to_string())))?;
     // The first moment of the realm's own time: log time begins here.
     let at = match plan.opens {
         Some(RealmClock::Exercise { starts_at, .. }) => starts_at,
-        Some(RealmClock::System) | None => SystemClock.now(),
+        Some(RealmClock::System) | None => now,
     };
     let executor = Executor::<Realm>::new(journal, Arc::new(move || at), ids::new);
     let known = executor.read(&subject).await.map_err(refused)?.state;

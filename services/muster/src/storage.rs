@@ -97,6 +97,8 @@ pub struct Storage {
     pub projections: Option<PathBuf>,
     /// Settings under which an acknowledged commit could be lost, each accepted by name.
     pub unsafe_settings: Vec<Unsafe>,
+    /// The journal, if it has a clock of its own.
+    pub remote: Option<Arc<JetStream>>,
 }
 
 /// Why a process has nothing to stand on.
@@ -185,6 +187,7 @@ impl Storage {
                 lease: Arc::new(Always),
                 projections: None,
                 unsafe_settings: Vec::new(),
+                remote: None,
             }),
             JournalSpec::Embedded(dir) => embedded(dir, realm).await,
             JournalSpec::Nats(servers) => on_nats(servers.clone(), realm, nats).await,
@@ -211,6 +214,7 @@ async fn embedded(dir: &Path, realm: &RealmId) -> Result<Storage, StorageError> 
             lease: Arc::new(Always),
             projections: Some(dir.join("projections")),
             unsafe_settings: Vec::new(),
+            remote: None,
         })
     });
     opened.await.unwrap_or_else(|error| Err(StorageError::Beside { what: "the journal", why: error.to_string() }))
@@ -239,12 +243,14 @@ async fn on_nats(servers: Vec<String>, realm: &RealmId, nats: &NatsOptions) -> R
     let cabinet = OnJetStream::open(&journal).await;
     let cabinet = cabinet.map_err(|why| StorageError::Beside { what: "the vault", why })?;
     let lease = Shared::open(&journal, "desk").await?;
+    let journal = Arc::new(journal);
     Ok(Storage {
-        journal: Arc::new(journal),
+        journal: journal.clone(),
         vault: Arc::new(SealedVault::new(realm, key, cabinet)),
         lease: Arc::new(lease),
         projections: None,
         unsafe_settings,
+        remote: Some(journal),
     })
 }
 

@@ -8,9 +8,12 @@ use std::{
 use clap::{Args, Subcommand};
 use muster_api::monitor::v1::{GetStatusRequest, GetStatusResponse, monitor_service_client::MonitorServiceClient};
 use muster_domain::kernel::RealmId;
-use muster_journal::embedded::OpenError;
+use muster_journal::{embedded::OpenError, skew::ClockOff};
 use muster_monitor::projection::{self, Difference, ProjectionError};
-use muster_runtime::lifecycle::Fault;
+use muster_runtime::{
+    clock::{Clock, SystemClock},
+    lifecycle::Fault,
+};
 use serde::Serialize;
 use serde_json::json;
 
@@ -159,8 +162,20 @@ impl KeptArgs {
             Finding::well("accepted", format!("{}: {}; {}", setting.name, setting.says, setting.way_out))
         });
         let used = Finding::well("journal", format!("{spec} can be used, realm {}", self.realm));
-        [used, log].into_iter().chain(accepted).collect()
+        let clock = clock(&storage).await;
+        [used, log].into_iter().chain(clock).chain(accepted).collect()
     }
+}
+
+/// How this machine's clock stands to the journal's, if that has one of its own.
+async fn clock(storage: &Storage) -> Option<Finding> {
+    let compared = storage.remote.as_ref()?.compare_clocks(|| SystemClock.now()).await;
+    let off = *storage.journal.clock_off().borrow();
+    Some(match (compared, off) {
+        (Err(error), _) => Finding::unwell("clock", error.to_string()),
+        (Ok(()), Some(off)) => Finding::unwell("clock", format!("{off}; {}", ClockOff::WAY_OUT)),
+        (Ok(()), None) => Finding::well("clock", "shows the journal's time".to_owned()),
+    })
 }
 
 /// Whether a Muster answers on this machine, and what is found of it.

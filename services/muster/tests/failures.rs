@@ -58,6 +58,7 @@ fn every_kind_of_answer_has_its_exit_code() {
         (status::unauthenticated("who calls?", "say so"), 3),
         (status::busy(), 4),
         (status::stopping(), 4),
+        (status::clock_off("the clock is off", "set it right"), 4),
         (status::too_large(1), 1),
         (status::fault("a fault"), 5),
         (Status::unavailable("connection refused"), 4),

@@ -147,6 +147,18 @@ pub fn busy() -> Status {
     answer.status_with(retry)
 }
 
+/// This process's clock cannot be trusted; nothing was done.
+pub fn clock_off(off: impl Display, way_out: &str) -> Status {
+    let answer = Answer {
+        code: Code::Unavailable,
+        reason: "CLOCK_OFF",
+        because: ("rule", "deadlines are judged by one time"),
+        says: format!("nothing was done: {off}"),
+        way_out,
+    };
+    answer.status_with(retry)
+}
+
 /// This process is stopping; nothing was done.
 pub fn stopping() -> Status {
     let answer = Answer {

@@ -51,7 +51,7 @@ impl Effort {
         surge: Duration::from_millis(500),
         engagements: 4,
         history: 5,
-        board: 50,
+        board: 200,
         packages: 60,
     };
 }

@@ -248,6 +248,7 @@ impl Hand {
                     Err(AppendError::Conflict) => Err(Lost::Conflict),
                     Err(AppendError::TooLarge { bytes, bytes_max }) => Err(Lost::TooLarge { bytes, bytes_max }),
                     Err(AppendError::Unknown(why) | AppendError::Unavailable(why)) => Err(Lost::Unavailable(why)),
+                    Err(AppendError::ClockOff(off)) => Err(Lost::Unavailable(off.to_string())),
                 })
             }
             Output::Check | Output::Answer { .. } | Output::Stop(_) => {

@@ -9,9 +9,12 @@ use std::{
 
 use futures::StreamExt;
 use muster_domain::kernel::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
-use super::Broken;
+use super::{
+    Broken,
+    past::{Past, REPLAYS_MAX},
+};
 use crate::{
     port::{Journal, ReadError, Record, Subject},
     stored::{self, Commit, Frame, Position},
@@ -62,7 +65,7 @@ pub struct Behind {
 
 /// Checks records in order and hands on their commits: density, decoding, each subject's chain of frames, and that no event
 /// stands on another aggregate's subject.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Reader {
     progress: Progress,
     chain: BTreeMap<Subject, [u8; 32]>,
@@ -71,6 +74,15 @@ pub struct Reader {
 impl Reader {
     /// Takes the next record: `look` sees its commits, in order.
     pub fn take(&mut self, record: &Record, look: impl FnOnce(&[Seen], &Progress)) -> Result<(), Broken> {
+        let look = |seen: &[Seen], progress: &Progress| {
+            look(seen, progress);
+            true
+        };
+        self.take_if(record, look).map(drop)
+    }
+
+    /// The same, if `look` says so; if not, the reader stays before the record. Gives what `look` said.
+    pub fn take_if(&mut self, record: &Record, look: impl FnOnce(&[Seen], &Progress) -> bool) -> Result<bool, Broken> {
         let (sequence, expected) = (record.sequence, self.progress.position.sequence.saturating_add(1));
         if sequence != expected {
             return Err(ReadError::Gap { expected, found: sequence }.into());
@@ -79,17 +91,20 @@ impl Reader {
         if frame.previous != self.chain.get(&record.subject).copied().unwrap_or_default() {
             return Err(Broken::Chain { sequence, subject: record.subject.to_string() });
         }
-        self.chain.insert(record.subject.clone(), stored::hash(&record.bytes));
-        self.progress.position = Position { sequence, index: 0 };
+        let mut progress = Progress { position: Position { sequence, index: 0 }, ..self.progress.clone() };
         let mut seen = Vec::with_capacity(frame.commits.len());
         for (index, commit) in (0..).zip(&frame.commits) {
-            self.progress.log_time = self.progress.log_time.max(commit.recorded_at);
-            self.progress.position.index = index;
-            let (position, log_time) = (self.progress.position, self.progress.log_time);
+            progress.log_time = progress.log_time.max(commit.recorded_at);
+            progress.position.index = index;
+            let (position, log_time) = (progress.position, progress.log_time);
             seen.push(Seen { position, subject: &record.subject, commit, log_time });
         }
-        look(&seen, &self.progress);
-        Ok(())
+        let taken = look(&seen, &progress);
+        if taken {
+            self.chain.insert(record.subject.clone(), stored::hash(&record.bytes));
+            self.progress = progress;
+        }
+        Ok(taken)
     }
 
     /// How far it has come.
@@ -152,12 +167,13 @@ impl<V: Fold> Target for RwLock<Held<V>> {
 #[derive(Debug)]
 pub struct View<V> {
     held: Arc<RwLock<Held<V>>>,
+    past: Arc<Past<V>>,
     steps: watch::Receiver<Progress>,
 }
 
 impl<V> Clone for View<V> {
     fn clone(&self) -> Self {
-        Self { held: self.held.clone(), steps: self.steps.clone() }
+        Self { held: self.held.clone(), past: self.past.clone(), steps: self.steps.clone() }
     }
 }
 
@@ -165,6 +181,11 @@ impl<V> View<V> {
     /// The view as it is now. The follower waits while it is looked at: do not keep it.
     pub fn now(&self) -> RwLockReadGuard<'_, Held<V>> {
         self.held.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The view as it was before.
+    pub(super) fn past(&self) -> &Arc<Past<V>> {
+        &self.past
     }
 
     /// Waits until all views of the process have taken the record with this sequence, or it is known that they never will.
@@ -190,12 +211,14 @@ impl<V> View<V> {
 /// Reads the realm for all views of a process.
 pub struct Follower {
     targets: Vec<Arc<dyn Target>>,
+    replays: Arc<Semaphore>,
     steps: watch::Sender<Progress>,
 }
 
 impl Default for Follower {
     fn default() -> Self {
-        Self { targets: Vec::new(), steps: watch::Sender::new(Progress::default()) }
+        let replays = Arc::new(Semaphore::new(REPLAYS_MAX));
+        Self { targets: Vec::new(), replays, steps: watch::Sender::new(Progress::default()) }
     }
 }
 
@@ -204,7 +227,7 @@ impl Follower {
     pub fn view<V: Fold>(&mut self, value: V) -> View<V> {
         let held = Arc::new(RwLock::new(Held { value, progress: Progress::default() }));
         self.targets.push(held.clone());
-        View { held, steps: self.steps.subscribe() }
+        View { held, past: Arc::new(Past::new(self.replays.clone())), steps: self.steps.subscribe() }
     }
 
     /// Follows the journal until the log breaks; then every view stays where it is and says why.

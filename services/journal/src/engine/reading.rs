@@ -2,39 +2,22 @@
 
 use std::time::Duration;
 
-use futures::StreamExt;
 use muster_api::r#type::v1::{ReadAt, read_at::AsOf};
 use muster_domain::kernel::{Refusal, RefusalKind, Timestamp};
 
 use super::{
     Broken, Undone,
-    follower::{Fold, Progress, Reader, View},
+    follower::{Fold, Progress, View},
+    past::Upto,
 };
 use crate::{
     port::{Journal, ReadError},
     stored::Position,
 };
 
-/// Which commits an answer looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Upto {
-    Position(Position),
-    Time(Timestamp),
-}
-
-impl Upto {
-    /// Whether an answer looks at a commit there, and so at all before it.
-    fn holds(self, progress: &Progress) -> bool {
-        match self {
-            Self::Position(position) => progress.position <= position,
-            Self::Time(time) => progress.log_time <= time,
-        }
-    }
-}
-
 /// Reads a view at the moment asked for, waiting for `at_least` as long as `patience`: `look` sees the view and how far it had
 /// come.
-pub async fn read<V: Fold + Default, T>(
+pub async fn read<V: Fold + Clone + Default, T>(
     view: &View<V>,
     journal: &dyn Journal,
     at: Option<ReadAt>,
@@ -68,15 +51,14 @@ pub async fn read<V: Fold + Default, T>(
         }
         Upto::Position(_) | Upto::Time(_) => {}
     }
-    let head = {
+    {
         let now = view.now();
         if upto.holds(now.progress()) {
             return Ok(look(&now, now.progress()));
         }
-        now.progress().position.sequence
-    };
-    let (value, progress) = replay::<V>(journal, upto, head).await?;
-    Ok(look(&value, &progress))
+    }
+    let moment = view.past().at(journal, upto, patience).await?;
+    Ok(look(&moment.value, &moment.here))
 }
 
 fn beyond(position: Position, head: u64) -> Refusal {
@@ -93,7 +75,7 @@ fn beyond(position: Position, head: u64) -> Refusal {
     }
 }
 
-fn unread(error: ReadError) -> Undone {
+pub(super) fn unread(error: ReadError) -> Undone {
     match error {
         ReadError::Unavailable(why) => Undone::Unavailable(why),
         ReadError::Gap { .. } | ReadError::Corrupt { .. } => Broken::Read(error).into(),
@@ -110,27 +92,4 @@ fn millis(time: &prost_types::Timestamp) -> Result<Timestamp, Refusal> {
         way_out: "give a time between the years 1 and 9999",
         fields: Vec::new(),
     })
-}
-
-/// Folds the log anew up to a moment before `head`, which the caller has seen already.
-async fn replay<V: Fold + Default>(journal: &dyn Journal, upto: Upto, head: u64) -> Result<(V, Progress), Undone> {
-    let (mut value, mut reader, mut progress) = (V::default(), Reader::default(), Progress::default());
-    let mut records = journal.subscribe(0);
-    let mut done = head == 0;
-    while !done {
-        let ended = || ReadError::Unavailable("the subscription ended".to_owned());
-        let record = records.next().await.unwrap_or_else(|| Err(ended())).map_err(unread)?;
-        reader.take(&record, |seen, _| {
-            for seen in seen {
-                let here = Progress { position: seen.position, log_time: seen.log_time, broken: None };
-                done |= !upto.holds(&here);
-                if !done {
-                    value.fold(seen);
-                    progress = here;
-                }
-            }
-        })?;
-        done |= record.sequence >= head;
-    }
-    Ok((value, progress))
 }

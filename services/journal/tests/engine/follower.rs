@@ -25,7 +25,7 @@ use super::realm::{at, case, catalogue, commit, extended, new_id, subjects, writ
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Every commit seen: its place, whose it is, and log time there.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Diary(pub Vec<(Position, Subject, Timestamp)>);
 
 impl Fold for Diary {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::poll;
 use muster_api::r#type::v1::{Position as WirePosition, ReadAt, read_at::AsOf};
-use muster_domain::kernel::Refusal;
+use muster_domain::kernel::{Refusal, RefusalKind};
 use muster_journal::{
     engine::{
         follower::{Follower, Progress, View},
@@ -15,6 +15,7 @@ use muster_journal::{
     port::Journal,
     stored::Position,
 };
+use tokio::task::JoinHandle;
 
 use super::{
     follower::Diary,
@@ -41,11 +42,16 @@ async fn log(journal: &dyn Journal) {
 }
 
 fn follow(journal: &Arc<Faulty>) -> View<Diary> {
-    let mut follower = Follower::default();
-    let view = follower.view(Diary::default());
-    let journal: Arc<dyn Journal> = journal.clone();
-    tokio::spawn(async move { drop(follower.run(journal).await) });
+    let [view] = views(journal.clone());
     view
+}
+
+/// The views of one process.
+fn views<const COUNT: usize>(journal: Arc<dyn Journal>) -> [View<Diary>; COUNT] {
+    let mut follower = Follower::default();
+    let views = std::array::from_fn(|_| follower.view(Diary::default()));
+    tokio::spawn(async move { drop(follower.run(journal).await) });
+    views
 }
 
 fn journal() -> Arc<Faulty> {
@@ -207,4 +213,154 @@ async fn a_time_that_cannot_be_is_refused() {
     let time = prost_types::Timestamp { seconds: i64::MAX, nanos: 0 };
     let at = ReadAt { as_of: Some(AsOf::Time(time)), at_least: None };
     assert_eq!(reason(&view, &journal, at).await, "TIME_INVALID");
+}
+
+/// A process that has read [`log`], and the journal that its reads of earlier moments go to.
+async fn read_up<const COUNT: usize>() -> (Arc<Faulty>, [View<Diary>; COUNT]) {
+    let memory = Arc::new(Memory::new());
+    log(&*memory).await;
+    let views = views(memory.clone());
+    for view in &views {
+        view.reaches(4, PATIENCE).await.unwrap();
+    }
+    (Arc::new(Faulty::new(memory)), views)
+}
+
+/// A read in a task of its own, as of a call.
+fn call(view: &View<Diary>, journal: &Arc<Faulty>, at: ReadAt) -> JoinHandle<Result<(usize, Progress), Refusal>> {
+    let (view, journal) = (view.clone(), journal.clone());
+    tokio::spawn(async move { read(&view, &journal, at).await })
+}
+
+/// Lets every task go as far as it can.
+async fn settle() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_moment_is_replayed_once_whether_a_position_or_a_time_names_it() {
+    let (journal, [view]) = read_up().await;
+    for at in [as_of(1, 1), as_of(1, 1), as_of_time(10), as_of_time(29), as_of(1, 1)] {
+        assert_eq!(read(&view, &journal, at).await, Ok((2, progress(2))));
+    }
+    assert_eq!(journal.subscriptions(), [0], "the log was read once");
+}
+
+#[tokio::test]
+async fn a_moment_is_the_same_whatever_was_read_before_it() {
+    let positions = [(0, 0), (1, 0), (1, 1), (1, 2), (1, 9), (2, 0), (2, 1), (3, 0), (3, 1), (4, 0), (4, 1), (4, 9)];
+    let positions = positions.map(|(sequence, index)| {
+        let held = LOG.iter().filter(|(s, i, _)| (*s, *i) <= (sequence, index)).count();
+        (as_of(sequence, index), held)
+    });
+    let times = [(-START - 1_000, 0), (0, 0), (10, 2), (20, 2), (30, 4), (40, 5), (50, 6)];
+    let moments: Vec<_> = positions.into_iter().chain(times.map(|(millis, held)| (as_of_time(millis), held))).collect();
+    for first in 0..moments.len() {
+        for step in [1, 5, 7, moments.len() - 1] {
+            let (journal, [view]) = read_up().await;
+            let mut order = Vec::new();
+            for at in (first..).step_by(step).take(moments.len()) {
+                let (at, held) = moments[at % moments.len()];
+                order.push(at);
+                assert_eq!(read(&view, &journal, at).await, Ok((held, progress(held))), "the last of {order:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_replay_goes_on_from_the_nearest_moment_before() {
+    let (journal, [view]) = read_up().await;
+    for (at, commits) in [(as_of(2, 0), 4), (as_of(4, 0), 5), (as_of(1, 2), 3), (as_of(4, 0), 5), (as_of(1, 1), 2)] {
+        assert_eq!(read(&view, &journal, at).await, Ok((commits, progress(commits))));
+    }
+    assert_eq!(journal.subscriptions(), [0, 2, 0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_moment_is_kept_for_a_while_and_not_with_too_many_others() {
+    let (journal, [view]) = read_up().await;
+    // The one that was read last is asked for again, so that the next goes in its place.
+    for (sequence, index) in [(1, 0), (1, 1), (1, 2), (2, 0), (1, 0), (4, 0)] {
+        read(&view, &journal, as_of(sequence, index)).await.unwrap();
+    }
+    let read_again = async |at: ReadAt| {
+        let before = journal.subscriptions().len();
+        read(&view, &journal, at).await.unwrap();
+        journal.subscriptions().len() > before
+    };
+    assert!(!read_again(as_of(1, 0)).await);
+    assert!(!read_again(as_of(4, 0)).await);
+    assert!(read_again(as_of(1, 1)).await, "four others were asked for since");
+    assert!(!read_again(as_of(1, 1)).await);
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert!(read_again(as_of(1, 1)).await, "nobody asked for it for long");
+}
+
+#[tokio::test]
+async fn callers_at_once_share_one_replay() {
+    let (journal, [view]) = read_up().await;
+    journal.stall(true);
+    let calls = [as_of(1, 1), as_of(1, 1), as_of_time(29)].map(|at| call(&view, &journal, at));
+    settle().await;
+    journal.stall(false);
+    for call in calls {
+        assert_eq!(call.await.unwrap(), Ok((2, progress(2))));
+    }
+    assert_eq!(journal.subscriptions(), [0], "the log was read once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_than_two_replays_run_at_once_and_who_cannot_wait_is_told() {
+    let (journal, [one, two, three]) = read_up().await;
+    journal.stall(true);
+    let running = [&one, &two].map(|view| call(view, &journal, as_of(2, 0)));
+    settle().await;
+    let waiting = call(&three, &journal, as_of(2, 0));
+    settle().await;
+    assert_eq!(journal.subscriptions(), [0, 0], "two, and nobody else");
+    let refused = waiting.await.unwrap().unwrap_err();
+    assert_eq!((refused.reason, refused.kind), ("TOO_MANY_REPLAYS", RefusalKind::Unavailable));
+    assert_eq!(
+        reason(&one, &journal, as_of(2, 0)).await,
+        "TOO_MANY_REPLAYS",
+        "nor does anybody wait longer for another's"
+    );
+    journal.stall(false);
+    for running in running {
+        assert_eq!(running.await.unwrap(), Ok((4, progress(4))));
+    }
+    assert_eq!(read(&three, &journal, as_of(2, 0)).await, Ok((4, progress(4))), "there is room again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_hangs_up_leaves_room_for_the_others() {
+    let (journal, [one, two, three]) = read_up().await;
+    journal.stall(true);
+    let abandoned = [&one, &two].map(|view| call(view, &journal, as_of(2, 0)));
+    settle().await;
+    let waiting = [&one, &three].map(|view| call(view, &journal, as_of(2, 0)));
+    settle().await;
+    abandoned.iter().for_each(JoinHandle::abort);
+    journal.stall(false);
+    for waiting in waiting {
+        assert_eq!(waiting.await.unwrap(), Ok((4, progress(4))));
+    }
+    for abandoned in abandoned {
+        assert!(abandoned.await.unwrap_err().is_cancelled());
+    }
+}
+
+#[tokio::test]
+async fn a_replay_that_fails_is_told_and_tried_anew() {
+    let (journal, [view]) = read_up().await;
+    let damaged = Faulty::new(journal.clone());
+    damaged.withhold(2);
+    for _ in 0..2 {
+        assert_eq!(reason(&view, &damaged, as_of(2, 0)).await, "LOG_BROKEN");
+    }
+    assert_eq!(read(&view, &journal, as_of(2, 0)).await, Ok((4, progress(4))));
+    assert_eq!(journal.subscriptions(), [0, 0, 0]);
 }

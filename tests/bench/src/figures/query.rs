@@ -1,4 +1,5 @@
-//! The board when it is long: as many requests as a decade brings, asked for a page at a time.
+//! The board when it is long: as many requests as a decade brings, asked for a page at a time, and leafed through while
+//! the log moves on.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot measure has failed")]
 
 use std::{sync::Arc, time::Duration};
@@ -76,10 +77,23 @@ pub async fn measure(effort: Effort) -> Vec<Row> {
         }
     })
     .await;
+    let page = async |page_token: String| {
+        let message = GetBoardRequest { page_size: PAGE, page_token, ..GetBoardRequest::default() };
+        let board = monitor.clone().get_board(call(Role::Officer, "duty", message)).await.unwrap().into_inner();
+        assert!(!board.next_page_token.is_empty());
+        board.next_page_token
+    };
+    let second = page(String::new()).await;
+    History::new(effort.board).write(journal.as_ref()).await;
+    rig.settle().await;
+    let (took_second, third) = load::time(page(second)).await;
+    let (took_third, _) = load::time(page(third)).await;
     vec![
         Row::new(format!("the board over {} requests, median", effort.board), Value::Time(asked.within(0.5))),
         Row::new(format!("the board over {} requests, p99", effort.board), Value::Time(asked.within(0.99)))
             .target(Target::Within(Duration::from_millis(10))),
+        Row::new("its second page, once the log has moved on", Value::Time(took_second)),
+        Row::new("  the third, at the same moment", Value::Time(took_third)),
     ]
 }
 

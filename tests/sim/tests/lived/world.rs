@@ -450,6 +450,7 @@ fn lost(error: AppendError) -> Lost {
         AppendError::Conflict => Lost::Conflict,
         AppendError::Unknown(why) => Lost::Unknown(why),
         AppendError::Unavailable(why) => Lost::Unavailable(why),
+        AppendError::ClockOff(off) => Lost::Unavailable(off.to_string()),
         AppendError::TooLarge { bytes, bytes_max } => Lost::TooLarge { bytes, bytes_max },
     }
 }
