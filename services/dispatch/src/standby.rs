@@ -1,8 +1,6 @@
 //! Standing by: every process folds the desk's log all the time, so that whichever gets the lease goes on at once from what it
 //! has read already.
 
-use std::collections::BTreeMap;
-
 use muster_domain::{dispatch::desk::Desk, kernel::Timestamp};
 use muster_edge::work::Work;
 use muster_journal::{
@@ -13,7 +11,8 @@ use muster_journal::{
     port::Context,
     stored::{Commit, Position},
 };
-use uuid::Uuid;
+
+use crate::commands::Commands;
 
 /// What a writer must know of the desk's commits besides the desk that they made.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,17 +23,26 @@ pub struct Past {
     pub(crate) recorded_at: Timestamp,
     /// The realm's record up to which they have taken every fact.
     pub(crate) taken: u64,
-    /// Commands done, with their fingerprints; without a place while they are on their way to the log.
-    pub(crate) commands: BTreeMap<Uuid, ([u8; 32], Option<Position>)>,
+    /// What they did.
+    pub(crate) commands: Commands,
 }
 
 impl Past {
-    /// Takes the next commit; `position` is its place, if it is in the log.
-    pub(crate) fn note(&mut self, commit: &Commit, position: Option<Position>) {
+    /// Takes the next commit, whose events `desk` has taken; `position` is its place, if it is in the log.
+    pub(crate) fn note(&mut self, commit: &Commit, position: Option<Position>, desk: &Desk) {
         self.last = position.or(self.last);
         self.recorded_at = self.recorded_at.max(commit.recorded_at);
-        self.taken = self.taken.max(commit.taken.unwrap_or_default());
-        self.commands.insert(commit.command, (commit.fingerprint, position));
+        if commit.taken > Some(self.taken) {
+            self.taken = commit.taken.unwrap_or_default();
+            self.commands.taken_wholly();
+        }
+        self.commands.note(commit, position, desk);
+    }
+
+    /// A commit that was noted is in the log now.
+    pub(crate) fn landed(&mut self, commit: &Commit, position: Position) {
+        self.last = Some(position);
+        self.commands.landed(commit.command, position);
     }
 }
 
@@ -80,7 +88,7 @@ impl Fold for Standby {
     fn fold(&mut self, seen: &Seen) {
         self.work.fold(seen);
         if seen.subject.context() == Context::Dispatch {
-            self.past.note(seen.commit, Some(seen.position));
+            self.past.note(seen.commit, Some(seen.position), self.work.desk());
         }
     }
 }

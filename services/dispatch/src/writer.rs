@@ -23,7 +23,10 @@ use muster_journal::{
 };
 use uuid::Uuid;
 
-use crate::standby::{Past, Start};
+use crate::{
+    commands::Known,
+    standby::{Past, Start},
+};
 
 /// Names a caller that waits for an answer.
 pub type Ticket = u64;
@@ -96,8 +99,8 @@ pub enum Stop {
 enum Ready {
     /// Done by the commit of its entry.
     Here,
-    /// Done by an earlier commit, of the command with this id; it may have no sequence yet.
-    Before(Uuid),
+    /// Done by an earlier commit, of the command with this id, there; on its way to the log it has no place yet.
+    Before(Uuid, Option<Position>),
     /// So already, by all that was decided before.
     Already,
     /// Refused.
@@ -193,7 +196,7 @@ impl Writer {
                 DeskAggregate::evolve(&mut self.desk, event)
                     .map_err(|corrupt| Broken::Corrupt { sequence, what: corrupt.to_string() })?;
             }
-            self.past.note(commit, Some(Position { sequence, index }));
+            self.past.note(commit, Some(Position { sequence, index }), &self.desk);
         }
         (self.head, self.hash) = (sequence, stored::hash(&record.bytes));
         Ok(())
@@ -329,10 +332,11 @@ impl Writer {
 
     /// Decides on the newest state; the answer leaves with its frame. Whether anything happened.
     fn decide(&mut self, ticket: Option<Ticket>, command: Command, meta: Meta, now: Timestamp) -> bool {
-        if let Some((fingerprint, _)) = self.past.commands.get(&meta.command) {
-            let same = *fingerprint == meta.fingerprint;
-            let ready = if same { Ready::Before(meta.command) } else { Ready::Refused(Undone::Reused(meta.command)) };
-            self.push(None, ticket, ready);
+        let command_id = meta.command;
+        if let Some(Known { fingerprint, position }) = self.past.commands.get(command_id) {
+            let same = fingerprint == meta.fingerprint;
+            let reused = || Ready::Refused(Undone::Reused(command_id));
+            self.push(None, ticket, if same { Ready::Before(command_id, position) } else { reused() });
             return false;
         }
         match self.desk.handle(command, &meta.received, now) {
@@ -353,7 +357,7 @@ impl Writer {
             Ok(events) => {
                 self.cut_short |= self.desk.is_cut_short(&events);
                 let commit = self.commit(meta, events, now);
-                self.past.note(&commit, None);
+                self.past.note(&commit, None, &self.desk);
                 self.push(Some(commit), ticket, Ready::Here);
                 true
             }
@@ -441,14 +445,17 @@ impl Writer {
         for entry in flight.entries {
             let position = Position { sequence, index };
             if let Some(commit) = entry.commit {
-                self.past.note(&commit, Some(position));
+                self.past.landed(&commit, position);
                 index = index.saturating_add(1);
             }
             for (ticket, ready) in entry.answers {
                 let done = |at: Option<Position>| Done { position: at.unwrap_or_default(), news: false };
                 let answer = match ready {
                     Ready::Here => Ok(Done { position, news: true }),
-                    Ready::Before(command) => Ok(done(self.past.commands.get(&command).and_then(|(_, at)| *at))),
+                    Ready::Before(command, known) => {
+                        let landed = || self.past.commands.get(command)?.position;
+                        Ok(done(known.or_else(landed).or(self.past.last)))
+                    }
                     Ready::Already => Ok(done(self.past.last)),
                     Ready::Refused(undone) => Err(undone),
                 };

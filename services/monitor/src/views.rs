@@ -154,7 +154,7 @@ impl Monitor {
     pub fn request_of(&self, id: &str, event: &Event) -> Option<RequestId> {
         match event {
             Event::Request(_) | Event::Assessment(_) => RequestId::parse(id).ok(),
-            Event::Desk(event) => story::request_of(event, self.work.desk()).cloned(),
+            Event::Desk(event) => self.work.desk().request_of(event).cloned(),
             Event::Realm(_)
             | Event::Hospital(_)
             | Event::Authority(_)

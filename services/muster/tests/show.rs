@@ -570,8 +570,8 @@ fn a_policy_is_read_as_it_is_written_and_no_other_field() {
     let by_the_names_of_proto = r#"{"version": 2, "offer_width": [2, 1, 1, 1]}"#;
     assert_eq!(json::read::<Policy>("policy.json", by_the_names_of_proto).unwrap().offer_width, [2, 1, 1, 1]);
     for (wrong, says) in [
-        (r#"{"versoin": 2}"#, "policy.json is not a Policy: unrecognized field name 'versoin' at line 1 column 10"),
-        (r#"{"version": 2} x"#, "policy.json is not a Policy: trailing characters at line 1 column 16"),
+        (r#"{"versoin": 2}"#, "policy.json is no Policy: unrecognized field name 'versoin' at line 1 column 10"),
+        (r#"{"version": 2} x"#, "policy.json is no Policy: trailing characters at line 1 column 16"),
     ] {
         let failure = json::read::<Policy>("policy.json", wrong).unwrap_err();
         assert_eq!(Exit::from(&failure), Exit::Usage);

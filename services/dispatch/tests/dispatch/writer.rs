@@ -5,10 +5,10 @@ use muster_dispatch::writer::{Input, Output, Stop, Writer};
 use muster_domain::{
     dispatch::{
         desk::{Command, Desk, OfferState},
-        events::DeskEvent,
+        events::{DeskEvent, Stage},
     },
     event::Event,
-    kernel::{ContractId, PackageId, PrincipalId, RequestId},
+    kernel::{ContractId, PackageId, PrincipalId, RequestId, Timestamp},
     registry::events::{Certificate, Contract, Provider, ProviderEvent},
 };
 use muster_journal::{
@@ -200,6 +200,51 @@ fn a_repeat_is_answered_with_its_first_position_wherever_that_is() {
     next.settle(&log, at(2));
     assert_eq!((next.answer(1), next.answer(2)), (done(first, 0, false), reused), "by whoever writes");
     assert_eq!(log.last(), before, "and nothing is written");
+}
+
+#[test]
+fn a_command_is_known_until_its_request_has_been_over_for_a_month_and_then_refused() {
+    let (log, mut hand) = offered(3);
+    let days = |days: i64| at(days * 24 * 60);
+    let complete = Command::Complete { offer: offer(1), by: by("a"), days_used: 5 };
+    let stage = Command::ReachStage { offer: offer(2), by: by("a"), stage: Stage::OnTask };
+    let asked = [(1, accept(1)), (2, complete), (3, accept(2)), (4, stage)];
+    for (id, command) in asked.clone() {
+        hand.ask(id, command, meta(id, 0, at(1)), at(1));
+        hand.settle(&log, at(1));
+    }
+    let first: Vec<_> = (1..=4).map(|id| hand.answer(id).unwrap().unwrap().position).collect();
+    let known = |position| Some(Ok(Done { position, news: false }));
+    let again = |hand: &mut Hand, now: Timestamp, payload: u8| {
+        hand.answers.clear();
+        for (id, command) in asked.clone() {
+            hand.ask(id, command, meta(id, payload, now), now);
+        }
+        hand.settle(&log, now);
+    };
+    log.enrol(provider("b", 1));
+    hand.settle(&log, days(30));
+    again(&mut hand, days(30), 0);
+    assert_eq!(
+        (1..=4).map(|id| hand.answer(id)).collect::<Vec<_>>(),
+        first.iter().map(|at| known(*at)).collect::<Vec<_>>()
+    );
+    again(&mut hand, days(30), 1);
+    assert!((1..=4).all(|id| matches!(hand.answer(id), Some(Err(Undone::Reused(_))))));
+
+    log.enrol(provider("c", 1));
+    hand.settle(&log, days(31));
+    let (commits, desk) = (log.commits().len(), hand.writer.desk().clone());
+    again(&mut hand, days(31), 0);
+    assert_eq!(reason(hand.answer(1)), "ENGAGEMENT_ENDED");
+    assert_eq!(hand.answer(2), known(log.commits().last().unwrap().0), "it is completed already");
+    assert_eq!((hand.answer(3), hand.answer(4)), (known(first[2]), known(first[3])), "work that runs is not over");
+    assert_eq!((log.commits().len(), hand.writer.desk()), (commits, &desk), "nothing is done again");
+    let mut next = Hand::take_over(&log);
+    next.settle(&log, days(31));
+    again(&mut next, days(31), 0);
+    assert_eq!(reason(next.answer(1)), "ENGAGEMENT_ENDED", "whoever takes over has forgotten the same");
+    assert_eq!(next.answer(3), known(first[2]));
 }
 
 #[test]

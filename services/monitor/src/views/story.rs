@@ -8,40 +8,8 @@ use muster_domain::{
     eligibility::events::{AssessmentEvent, Finding, Outcome, Verdict},
     event::Event,
     intake::events::{RequestEvent, ReturnReason},
-    kernel::{OfferId, PackageId, ProviderId, RequestId},
+    kernel::{OfferId, ProviderId},
 };
-
-/// The request that an event of the desk is about; `None` if it is about the Reserve as a whole. The desk must have taken the
-/// event already.
-pub fn request_of<'a>(event: &'a DeskEvent, desk: &'a Desk) -> Option<&'a RequestId> {
-    let by_package = |package: &PackageId| desk.assignments.get(package).map(|a| &a.request);
-    let by_offer = |offer: &OfferId| desk.offers.get(offer).and_then(|o| by_package(&o.package));
-    match event {
-        DeskEvent::ProviderTaken { .. }
-        | DeskEvent::RequirementTaken(_)
-        | DeskEvent::CouncilActTaken(_)
-        | DeskEvent::RepealTaken { .. }
-        | DeskEvent::PolicyTaken(_) => None,
-        DeskEvent::GrantTaken { case, .. } => Some(&case.request),
-        DeskEvent::PriorityTaken { key } => Some(&key.request),
-        DeskEvent::WithdrawalTaken { request } | DeskEvent::RequestFinished { request, .. } => Some(request),
-        DeskEvent::Offered { package, .. }
-        | DeskEvent::Escalated { package, .. }
-        | DeskEvent::Reopened { package, .. }
-        | DeskEvent::GivenUp { package, .. } => by_package(package),
-        DeskEvent::Seen { offer }
-        | DeskEvent::Accepted { offer, .. }
-        | DeskEvent::Declined { offer, .. }
-        | DeskEvent::Expired { offer }
-        | DeskEvent::Rescinded { offer, .. }
-        | DeskEvent::Lost { offer }
-        | DeskEvent::StageReached { offer, .. }
-        | DeskEvent::DaysReported { offer, .. }
-        | DeskEvent::Extended { offer, .. }
-        | DeskEvent::Completed { offer, .. }
-        | DeskEvent::Released { offer, .. } => by_offer(offer),
-    }
-}
 
 /// The event in words; `None` for what is not worth a line in a request's story.
 pub fn tell(event: &Event, desk: &Desk) -> Option<String> {

@@ -8,7 +8,7 @@ mod world;
 
 use muster_sim::{history, oracles};
 use proptest::prelude::*;
-use steps::{Step, begin, play, step};
+use steps::{Step, begin, end, play, step};
 use world::World;
 
 /// Everything wrong with what came of these steps, in words; each comes with the seconds that its commands take.
@@ -20,7 +20,7 @@ fn wrong(steps: &[(u8, Step)]) -> Vec<String> {
         play(&mut world, step);
     }
     world.delay = 0;
-    world.finish();
+    end(&mut world);
     let log = world.log();
     let found = oracles::all(&log).into_iter().chain(history::check(&world.history, &log));
     found.map(|violation| violation.to_string()).chain(world.decide_again(&log)).collect()

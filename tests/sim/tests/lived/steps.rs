@@ -234,6 +234,17 @@ pub fn begin(world: &mut World) {
     world.settle();
 }
 
+/// Everything ends. A month later, when the desk has taken something else and changed hands, everybody asks again for what it
+/// did.
+pub fn end(world: &mut World) {
+    world.finish();
+    world.wait(31 * 24 * 3600);
+    (0..2).for_each(|shape| enrol(world, 0, shape));
+    world.settle();
+    world.crash();
+    world.ask_again();
+}
+
 fn enrol(world: &mut World, n: u8, shape: u16) {
     let terms = cast::firm(n, shape);
     let subject = world.subjects.provider(&terms.id).unwrap();

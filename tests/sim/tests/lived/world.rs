@@ -75,7 +75,7 @@ pub struct World {
     waiting: BTreeMap<Ticket, Operation>,
     /// What callers saw.
     pub history: Vec<Operation>,
-    asked: BTreeMap<Uuid, desk::Command>,
+    asked: BTreeMap<Uuid, (desk::Command, Meta)>,
     /// Requests that were opened, and by which hospital.
     pub requests: BTreeMap<RequestId, u8>,
 }
@@ -232,7 +232,7 @@ impl World {
         let (invoked, ticket) = (self.tick(), self.tick());
         let operation = Operation { command: meta.command, invoked, returned: u64::MAX, outcome: Outcome::Unknown };
         self.waiting.insert(ticket, operation);
-        self.asked.insert(meta.command, command.clone());
+        self.asked.insert(meta.command, (command.clone(), meta.clone()));
         let now = self.now();
         let outputs = self.writer.step(Input::Command { ticket, command: Box::new(command), meta }, now);
         self.perform(outputs);
@@ -401,6 +401,17 @@ impl World {
         self.history.extend(unanswered);
     }
 
+    /// Everybody asks once more for what the desk has done for them, whatever it answers.
+    pub fn ask_again(&mut self) {
+        let done: Vec<_> = commits(&self.log()).filter_map(|at| self.asked.get(&at.command()).cloned()).collect();
+        for (command, meta) in done {
+            let (ticket, now) = (self.tick(), self.now());
+            let outputs = self.writer.step(Input::Command { ticket, command: Box::new(command), meta }, now);
+            self.perform(outputs);
+        }
+        self.settle();
+    }
+
     /// The commands by which the desk takes in facts, by the ids that it gives them.
     fn facts(&self, log: &[Entry]) -> BTreeMap<Uuid, desk::Command> {
         let mut facts = BTreeMap::new();
@@ -421,7 +432,7 @@ impl World {
         let mut desk = Desk::default();
         let mut wrong = Vec::new();
         for At { position, commit, .. } in commits(log).filter(At::is_desk) {
-            let known = facts.get(&commit.command).or_else(|| self.asked.get(&commit.command)).cloned();
+            let known = facts.get(&commit.command).or_else(|| Some(&self.asked.get(&commit.command)?.0)).cloned();
             let command = known.unwrap_or(desk::Command::Wake);
             let received = Received { at: commit.received_at, by: commit.actor.clone() };
             let again = DeskAggregate::decide(&desk, (command.clone(), commit.recorded_at), &received);

@@ -3,10 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Desk, Standing};
-use crate::{
-    dispatch::events::DeskEvent,
-    kernel::{PackageId, RequestId},
-};
+use crate::{dispatch::events::DeskEvent, kernel::PackageId};
 
 impl Desk {
     /// Requests for which, after these events, nothing more will happen.
@@ -16,7 +13,8 @@ impl Desk {
             Some(Standing::Completed | Standing::GivenUp | Standing::Withdrawn) | None => true,
         };
         let supported = |package: &PackageId| self.assignments.get(package).is_some_and(|a| a.supported);
-        let touched: BTreeSet<_> = events.iter().filter_map(|event| self.may_finish(event)).collect();
+        let touched = events.iter().filter(|event| may_finish(event)).filter_map(|event| self.request_of(event));
+        let touched: BTreeSet<_> = touched.collect();
         touched
             .into_iter()
             .filter_map(|request| self.requests.get_key_value(request))
@@ -27,36 +25,34 @@ impl Desk {
             })
             .collect()
     }
+}
 
-    /// The request that an event may have brought to its end.
-    fn may_finish<'a>(&'a self, event: &'a DeskEvent) -> Option<&'a RequestId> {
-        let of_package = |package: &PackageId| self.assignments.get(package).map(|assignment| &assignment.request);
-        match event {
-            DeskEvent::GrantTaken { case, .. } => Some(&case.request),
-            DeskEvent::WithdrawalTaken { request } => Some(request),
-            DeskEvent::GivenUp { package, .. } => of_package(package),
-            DeskEvent::Completed { offer, .. } | DeskEvent::Released { offer, .. } => {
-                of_package(&self.offers.get(offer)?.package)
-            }
-            DeskEvent::ProviderTaken { .. }
-            | DeskEvent::RequirementTaken(_)
-            | DeskEvent::CouncilActTaken(_)
-            | DeskEvent::RepealTaken { .. }
-            | DeskEvent::PolicyTaken(_)
-            | DeskEvent::PriorityTaken { .. }
-            | DeskEvent::Offered { .. }
-            | DeskEvent::Seen { .. }
-            | DeskEvent::Accepted { .. }
-            | DeskEvent::Declined { .. }
-            | DeskEvent::Expired { .. }
-            | DeskEvent::Rescinded { .. }
-            | DeskEvent::Lost { .. }
-            | DeskEvent::Escalated { .. }
-            | DeskEvent::Reopened { .. }
-            | DeskEvent::StageReached { .. }
-            | DeskEvent::DaysReported { .. }
-            | DeskEvent::Extended { .. }
-            | DeskEvent::RequestFinished { .. } => None,
-        }
+/// Whether an event may have brought its request to its end.
+fn may_finish(event: &DeskEvent) -> bool {
+    match event {
+        DeskEvent::GrantTaken { .. }
+        | DeskEvent::WithdrawalTaken { .. }
+        | DeskEvent::GivenUp { .. }
+        | DeskEvent::Completed { .. }
+        | DeskEvent::Released { .. } => true,
+        DeskEvent::ProviderTaken { .. }
+        | DeskEvent::RequirementTaken(_)
+        | DeskEvent::CouncilActTaken(_)
+        | DeskEvent::RepealTaken { .. }
+        | DeskEvent::PolicyTaken(_)
+        | DeskEvent::PriorityTaken { .. }
+        | DeskEvent::Offered { .. }
+        | DeskEvent::Seen { .. }
+        | DeskEvent::Accepted { .. }
+        | DeskEvent::Declined { .. }
+        | DeskEvent::Expired { .. }
+        | DeskEvent::Rescinded { .. }
+        | DeskEvent::Lost { .. }
+        | DeskEvent::Escalated { .. }
+        | DeskEvent::Reopened { .. }
+        | DeskEvent::StageReached { .. }
+        | DeskEvent::DaysReported { .. }
+        | DeskEvent::Extended { .. }
+        | DeskEvent::RequestFinished { .. } => false,
     }
 }

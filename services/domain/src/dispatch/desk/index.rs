@@ -8,6 +8,7 @@ use super::{Engagement, Granted, OfferState, Stage};
 #[cfg(test)]
 use crate::registry::events::AuthorityKind;
 use crate::{
+    dispatch::events::DeskEvent,
     eligibility::events::PriorityKey,
     kernel::{OfferId, PackageId, RequestId, Timestamp},
 };
@@ -28,6 +29,38 @@ pub(super) struct Index {
 }
 
 impl Desk {
+    /// The request that an event is about; `None` if it is about the Reserve as a whole. The desk must have taken the event
+    /// already.
+    pub fn request_of<'a>(&'a self, event: &'a DeskEvent) -> Option<&'a RequestId> {
+        let by_package = |package: &PackageId| self.assignments.get(package).map(|assignment| &assignment.request);
+        let by_offer = |offer: &OfferId| by_package(&self.offers.get(offer)?.package);
+        match event {
+            DeskEvent::ProviderTaken { .. }
+            | DeskEvent::RequirementTaken(_)
+            | DeskEvent::CouncilActTaken(_)
+            | DeskEvent::RepealTaken { .. }
+            | DeskEvent::PolicyTaken(_) => None,
+            DeskEvent::GrantTaken { case, .. } => Some(&case.request),
+            DeskEvent::PriorityTaken { key } => Some(&key.request),
+            DeskEvent::WithdrawalTaken { request } | DeskEvent::RequestFinished { request, .. } => Some(request),
+            DeskEvent::Offered { package, .. }
+            | DeskEvent::Escalated { package, .. }
+            | DeskEvent::Reopened { package, .. }
+            | DeskEvent::GivenUp { package, .. } => by_package(package),
+            DeskEvent::Seen { offer }
+            | DeskEvent::Accepted { offer, .. }
+            | DeskEvent::Declined { offer, .. }
+            | DeskEvent::Expired { offer }
+            | DeskEvent::Rescinded { offer, .. }
+            | DeskEvent::Lost { offer }
+            | DeskEvent::StageReached { offer, .. }
+            | DeskEvent::DaysReported { offer, .. }
+            | DeskEvent::Extended { offer, .. }
+            | DeskEvent::Completed { offer, .. }
+            | DeskEvent::Released { offer, .. } => by_offer(offer),
+        }
+    }
+
     /// Looks anew at how a package stands.
     pub(super) fn note_standing(&mut self, package: &PackageId) {
         self.forget_standing(package);
