@@ -7,5 +7,7 @@
 pub mod history;
 pub mod log;
 pub mod oracles;
+pub mod replay;
 pub mod rules;
+pub mod run;
 pub mod timeline;
