@@ -61,17 +61,7 @@ pub struct Report {
 /// Plays a plan: everything begins well, then people act while faults happen; all is mended, and everything must come to rest;
 /// every deadline of the law passes; then all of it is judged.
 pub fn run(plan: &Plan, bug: Option<Bug>) -> Report {
-    let mut world = World::new(plan.clone(), bug);
-    world.go_on(MINUTE);
-    world.storm();
-    world.go_on(plan.hours.saturating_mul(HOUR));
-    world.mend();
-    world.go_on(2 * MINUTE);
-    let mut found = recovered(&world);
-    found.extend(world.serves());
-    world.go_on(60 * HOUR);
-    found.extend(recovered(&world));
-    found.extend(world.wrong.iter().map(|(id, says)| Found::new(id, says.clone())));
+    let (world, mut found) = play(plan, bug);
     let mut reached = Reached::default();
     let Judged { found: wrong, checks, hash, events, calls } = judge(&world, &mut reached);
     found.extend(wrong);
@@ -91,4 +81,20 @@ pub fn run(plan: &Plan, bug: Option<Bug>) -> Report {
         faults: world.faults.clone(),
         reached,
     }
+}
+
+/// The world when a plan is played, and what was wrong on the way.
+pub fn play(plan: &Plan, bug: Option<Bug>) -> (World, Vec<Found>) {
+    let mut world = World::new(plan.clone(), bug);
+    world.go_on(MINUTE);
+    world.storm();
+    world.go_on(plan.hours.saturating_mul(HOUR));
+    world.mend();
+    world.go_on(2 * MINUTE);
+    let mut found = recovered(&world);
+    found.extend(world.serves());
+    world.go_on(60 * HOUR);
+    found.extend(recovered(&world));
+    found.extend(world.wrong.iter().map(|(id, says)| Found::new(id, says.clone())));
+    (world, found)
 }

@@ -8,7 +8,7 @@ use muster_dispatch::writer::Writer;
 use muster_domain::{
     dispatch::{desk, events::DeskEvent},
     event::Event,
-    kernel::Received,
+    kernel::{PackageId, Received, Role},
 };
 use muster_journal::{port::Journal, stored::Position};
 use sha2::{Digest, Sha256};
@@ -73,9 +73,10 @@ fn count(of: usize) -> u64 {
 pub(super) fn recovered(world: &World) -> Vec<Found> {
     let mut found = Vec::new();
     let last = world.sea.last();
-    let holders = world.nodes.iter().filter_map(|node| node.process.as_ref()).filter(|p| p.standing() == Standing::Holds);
-    if holders.count() != 1 {
-        found.push(Found::new("V1", "nobody decides for the desk, or more than one"));
+    let standing = world.nodes.iter().map(|node| node.process.as_ref().map(|process| process.standing()));
+    let standing: Vec<_> = standing.collect();
+    if standing.iter().filter(|one| **one == Some(Standing::Holds)).count() != 1 {
+        found.push(Found::new("V1", format!("at {} the desk is not in one pair of hands: {standing:?}", world.now())));
     }
     for (name, node) in world.nodes.iter().enumerate() {
         let Some(process) = &node.process else {
@@ -99,10 +100,10 @@ fn unsettled(world: &World) -> Option<Found> {
     let history = block_on(world.sea.memory.load(&subject, 0)).ok()?;
     let (writer, _) = Writer::new(subject, &history, Uuid::nil(), world.now()).ok()?;
     let mut desk = writer.desk().clone();
-    let received = Received { at: world.now(), by: actor(muster_domain::kernel::Role::System, "desk") };
+    let received = Received { at: world.now(), by: actor(Role::System, "desk") };
     match desk.handle(desk::Command::Wake, &received, world.now()) {
         Ok(left) if left.is_empty() => None,
-        Ok(left) => Some(Found::new("V1", format!("the desk has left undone what is due: {left:?}"))),
+        Ok(left) => Some(Found::new("V1", format!("at {} the desk has left undone what is due: {left:?}", world.now()))),
         Err(rejection) => Some(Found::new("V1", format!("{rejection:?}"))),
     }
 }
@@ -129,7 +130,7 @@ pub(super) fn judge_log(world: &World, log: &[Entry], reached: &mut Reached) -> 
     let (decided, wrong) = replay::check(log, given, |decided| reached.decided(&decided));
     judged.found.extend(wrong.into_iter().map(Found::from));
     judged.found.extend(unended(world, log));
-    judged.found.extend(untold(log));
+    judged.found.extend(untold(world, log));
     judged.checks = judged.checks.saturating_add(judged.calls).saturating_add(count(decided));
     for refused in world.answers() {
         reached.refused(refused);
@@ -177,8 +178,8 @@ fn unended(world: &World, log: &[Entry]) -> Vec<Found> {
     late.map(|offer| Found::new("V2", format!("offer {} stands though it ended at {}", offer.id, offer.expires_at))).collect()
 }
 
-/// V4: whoever waits has been told to a person since it was last asked for.
-fn untold(log: &[Entry]) -> Vec<Found> {
+/// V4: nobody waits in vain: either somebody who may be asked is only busy, or a person was told since it was last asked for.
+fn untold(world: &World, log: &[Entry]) -> Vec<Found> {
     let desk = Timeline::of(log);
     let end = Moment::end_of(desk.steps.len());
     let mut told: BTreeMap<_, Position> = BTreeMap::new();
@@ -192,12 +193,16 @@ fn untold(log: &[Entry]) -> Vec<Found> {
             }
         }
     }
-    let waits = |package: &&muster_domain::kernel::PackageId| {
+    let waits = |package: &&PackageId| {
         desk.over(package).is_none()
             && !desk.offers_of(package).any(|offer| offer.is_pending(end) || offer.is_engaged(end))
     };
+    let heard = |package: &PackageId| told.get(package).is_some_and(|told| Some(told) >= asked.get(package));
+    let busy = |package: &PackageId| {
+        desk.terms.keys().any(|provider| desk.forbids(package, provider, end, world.now()).is_empty())
+    };
     let waiting = desk.packages.keys().copied().filter(waits);
-    let unheard = waiting.filter(|package| told.get(package) < asked.get(package) || !told.contains_key(package));
+    let unheard = waiting.filter(|package| !heard(package) && !busy(package));
     unheard.map(|package| Found::new("V4", format!("package {package} waits, and nobody was told"))).collect()
 }
 

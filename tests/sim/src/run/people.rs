@@ -393,17 +393,24 @@ impl People {
         (calls, later)
     }
 
-    fn call(&mut self, subject: Subject, command: Command, by: Actor) -> Call {
-        let fresh = Uuid::from_u64_pair(self.rng.draw(), self.rng.draw());
+    fn call_anew(&mut self, subject: Subject, command: Command, by: Actor) -> Call {
+        let id = Uuid::from_u64_pair(self.rng.draw(), self.rng.draw());
         let mut fingerprint = [0; 32];
         for (byte, drawn) in fingerprint.iter_mut().zip(self.rng.draw().to_be_bytes()) {
             *byte = drawn;
         }
-        // Now and then somebody uses an id for another command to the same aggregate.
-        let used = self.ids.iter().rev().find(|(other, _)| *other == subject).map(|(_, id)| *id);
-        let id = used.filter(|_| self.rng.seldom(60)).unwrap_or(fresh);
-        self.ids.push((subject.clone(), id));
         Call { subject, command, id, fingerprint, by }
+    }
+
+    /// Now and then somebody uses an id for another command to the same aggregate.
+    fn call(&mut self, subject: Subject, command: Command, by: Actor) -> Call {
+        let used = self.ids.iter().rev().find(|(other, _)| *other == subject).map(|(_, id)| *id);
+        let mut call = self.call_anew(subject, command, by);
+        if let Some(used) = used.filter(|_| self.rng.seldom(60)) {
+            call.id = used;
+        }
+        self.ids.push((call.subject.clone(), call.id));
+        call
     }
 }
 

@@ -257,6 +257,16 @@ impl Process {
         self.desk.standing()
     }
 
+    /// Whether it decides, and has renewed its lease whenever it asked.
+    pub fn has_renewed(&self) -> bool {
+        self.desk.has_renewed()
+    }
+
+    /// Whether its desk decides on what this subscription brings.
+    pub fn decides_by(&self, subscription: u64) -> bool {
+        self.desk.decides_by(subscription)
+    }
+
     /// What it does by itself, and what of it is overdue.
     pub fn overdue(&self, now: Timestamp) -> Vec<String> {
         self.agents.iter().flat_map(|agent| agent.overdue(&self.follower, now)).collect()

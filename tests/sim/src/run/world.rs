@@ -59,6 +59,8 @@ pub(super) enum Event {
     Resume(usize),
     /// A clock is right again.
     ClockRight(usize),
+    /// A gap must have been seen by now.
+    Missed(Following, u64),
     /// Nothing: time has come so far.
     Nothing,
 }
@@ -195,7 +197,7 @@ impl World {
         let well = |node: &Node| {
             node.cut_until <= now && !node.paused && node.process.as_ref().is_some_and(|p| p.follower.broken.is_none())
         };
-        let holds = |node: &Node| node.process.as_ref().is_some_and(|p| p.standing() == Standing::Holds);
+        let holds = |node: &Node| node.process.as_ref().is_some_and(Process::has_renewed);
         self.sea.away_until <= now
             && self.nodes.iter().all(well)
             && self.nodes.iter().filter(|node| holds(node)).count() == 1
@@ -228,7 +230,8 @@ impl World {
             Event::Begin(who) => (12, *who),
             Event::Resume(who) => (13, *who),
             Event::ClockRight(who) => (14, *who),
-            Event::Nothing => (15, 0),
+            Event::Missed((who, ..), _) => (15, *who),
+            Event::Nothing => (16, 0),
         };
         let now = u64::try_from(self.queue.now()).unwrap_or(0);
         let word = kind.wrapping_mul(1 << 56) ^ u64::try_from(who).unwrap_or(0).wrapping_mul(1 << 48) ^ now;
@@ -255,6 +258,7 @@ impl World {
                     node.jump = 0;
                 }
             }
+            Event::Missed(following, gap) => self.missed(following, gap),
             Event::Nothing => {}
         }
     }
@@ -290,10 +294,7 @@ impl World {
             return;
         }
         if let Some(node) = self.nodes.get_mut(name).filter(|node| node.paused) {
-            if !matches!(input, In::Beat) {
-                return node.held.push_back(input);
-            }
-            return self.queue.background(1_000, Event::ToProcess(name, epoch, In::Beat));
+            return node.held.push_back(input);
         }
         if matches!(input, In::Beat) {
             self.queue.background(1_000, Event::ToProcess(name, epoch, In::Beat));
@@ -434,7 +435,10 @@ impl World {
         if let Some(record) = self.sea.record(sequence).cloned() {
             self.feed(name, epoch, In::Record(number, Ok(record)));
         }
-        self.missed(following, sequence);
+        if let Some(at) = self.gaps.iter().position(|(whose, gap)| *whose == following && *gap < sequence) {
+            let (_, gap) = self.gaps.swap_remove(at);
+            self.queue.after(1, Event::Missed(following, gap));
+        }
         self.pump(following);
     }
 

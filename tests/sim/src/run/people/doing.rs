@@ -151,7 +151,7 @@ impl People {
         self.made = self.made.saturating_add(1);
         let record = Hospital { name: format!("hospital {}", self.made), ..cast::hospital(0) };
         let subject = self.subjects.hospital(&record.id).unwrap_or_else(|_| unreachable!("ids of the cast are tokens"));
-        self.call(subject, Command::Hospital(hospital::Command::Register(record)), operator())
+        self.call_anew(subject, Command::Hospital(hospital::Command::Register(record)), operator())
     }
 
     fn enrol(&mut self, n: u8) -> Asked {

@@ -90,6 +90,15 @@ impl Driver {
         }
     }
 
+    pub(super) fn has_renewed(&self) -> bool {
+        matches!(self.state, State::Holding(_)) && self.beat == self.beats
+    }
+
+    /// Whether it decides on what this subscription brings.
+    pub(super) fn decides_by(&self, subscription: u64) -> bool {
+        matches!(&self.state, State::Holding(holding) if holding.following == subscription)
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         match &self.state {
             State::StandBy | State::Resting | State::Stopped | State::Broken(_) | State::Loading(_) => true,

@@ -4,7 +4,7 @@ use super::{CLOCK_OFF_MAX, Event, World};
 use crate::run::{
     bugs::Bug,
     plan::Fault,
-    process::{In, Standing},
+    process::In,
     sea::Following,
 };
 
@@ -26,6 +26,7 @@ impl Event {
             | Self::Begin(_)
             | Self::Resume(_)
             | Self::ClockRight(_)
+            | Self::Missed(..)
             | Self::Nothing => None,
         }
     }
@@ -86,16 +87,17 @@ impl World {
         }
     }
 
-    /// A gap must have been seen by now: the reader has been given a later record.
-    pub(super) fn missed(&mut self, following: Following, sequence: u64) {
-        let Some(at) = self.gaps.iter().position(|(whose, gap)| *whose == following && *gap < sequence) else { return };
-        let (_, gap) = self.gaps.swap_remove(at);
+    /// A gap must have been seen by now: the reader has been given a later record. One that stands still sees it later.
+    pub(super) fn missed(&mut self, following: Following, gap: u64) {
         let (name, epoch, number) = following;
         let Some(node) = self.nodes.get(name).filter(|node| node.epoch == epoch) else { return };
+        if node.paused {
+            return self.queue.after(1_000, Event::Missed(following, gap));
+        }
         let Some(process) = &node.process else { return };
-        let seen = if number == 1 { process.follower.broken.is_some() } else { process.standing() != Standing::Holds };
+        let seen = if number == 1 { process.follower.broken.is_some() } else { !process.decides_by(number) };
         if !seen {
-            self.wrong.push(("L3", format!("record {gap} was withheld from process {name}, and it went on")));
+            self.wrong.push(("gap", format!("record {gap} was withheld from process {name}, and it went on")));
         }
     }
 
