@@ -1,34 +1,142 @@
 //! Runs the simulator.
-#![expect(clippy::print_stdout, reason = "this is what it is for")]
+//!
+//! ```text
+//! muster-sim --seed S [--hours H] [--requests N] [--burst N] [--meddling N] [--without FAULT,…] [--log TEXT]
+//! muster-sim --seeds A..B
+//! muster-sim --minutes N [--from SEED]
+//! muster-sim --bugs
+//! ```
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is what it is for")]
 
-use muster_sim::{log::commits, run::{plan::Plan, play, run}};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
-fn main() {
-    let mut args = std::env::args().skip(1);
-    let from: u64 = args.next().and_then(|a| a.parse().ok()).unwrap_or(0);
-    let to: u64 = args.next().and_then(|a| a.parse().ok()).unwrap_or(from + 1);
-    if let Some(what) = args.next() {
-        let (world, _) = play(&Plan::new(from), None);
-        let log = futures::executor::block_on(muster_sim::log::read_log(&world.sea.memory)).unwrap_or_default();
-        for at in commits(&log) {
-            for event in &at.commit.events {
-                let text = format!("{}.{} {} {} {} {:?}", at.position.sequence, at.position.index, at.commit.recorded_at, at.commit.actor.principal, at.subject, event);
-                if what == "all" || text.contains(&what) {
-                    println!("{}", text.chars().take(400).collect::<String>());
-                }
+use futures::executor::block_on;
+use muster_sim::{
+    log::{commits, place, read_log},
+    run::{
+        bugs::Bug,
+        hunt::{Sum, hunt, run_all, shrink},
+        judge::Found,
+        plan::{Fault, Plan},
+        play, run,
+    },
+};
+
+/// How many seeds a planted bug may take.
+const HUNT_SEEDS: u64 = 60;
+
+fn main() -> ExitCode {
+    let mut options: BTreeMap<String, String> = BTreeMap::new();
+    let mut words = std::env::args().skip(1).peekable();
+    while let Some(word) = words.next() {
+        let value = words.next_if(|next| !next.starts_with("--")).unwrap_or_default();
+        options.insert(word, value);
+    }
+    let number = |name: &str| options.get(name).and_then(|text| text.parse::<u64>().ok());
+    if options.contains_key("--bugs") {
+        return bugs();
+    }
+    if let Some(seed) = number("--seed") {
+        return one(&options, seed);
+    }
+    let begun = Instant::now();
+    let sum = if let Some(minutes) = number("--minutes") {
+        let until = Duration::from_secs(minutes.saturating_mul(60));
+        run_all(number("--from").unwrap_or(0).., || begun.elapsed() >= until)
+    } else if let Some((from, to)) = options.get("--seeds").and_then(|text| text.split_once("..")) {
+        let (Ok(from), Ok(to)) = (from.parse::<u64>(), to.parse::<u64>()) else { return usage() };
+        run_all(from..to, || false)
+    } else {
+        return usage();
+    };
+    told(&sum);
+    println!("{:.1} s", begun.elapsed().as_secs_f64());
+    if sum.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn usage() -> ExitCode {
+    eprintln!("muster-sim --seed S | --seeds A..B | --minutes N | --bugs");
+    ExitCode::FAILURE
+}
+
+fn told(sum: &Sum) {
+    for (plan, found) in &sum.failed {
+        println!("cargo run -p muster-sim -- {plan}");
+        show(found);
+    }
+    println!("{sum}");
+    for ((state, command), times) in &sum.reached.0 {
+        println!("  {times:>7}  {state}: {command}");
+    }
+}
+
+fn show(found: &[Found]) {
+    for Found { id, says } in found.iter().take(8) {
+        println!("  {id}: {}", says.chars().take(700).collect::<String>());
+    }
+}
+
+/// One plan, made smaller if it fails.
+fn one(options: &BTreeMap<String, String>, seed: u64) -> ExitCode {
+    let mut plan = Plan::new(seed);
+    let number = |name: &str| options.get(name).and_then(|text| text.parse::<u32>().ok());
+    plan.hours = number("--hours").map_or(plan.hours, i64::from);
+    plan.requests = number("--requests").unwrap_or(plan.requests);
+    plan.burst = number("--burst").unwrap_or(plan.burst);
+    plan.meddling = number("--meddling").unwrap_or(plan.meddling);
+    for name in options.get("--without").map(String::as_str).unwrap_or_default().split(',') {
+        if let Some(fault) = Fault::ALL.iter().find(|fault| fault.name() == name) {
+            plan = plan.without(*fault);
+        }
+    }
+    if let Some(text) = options.get("--log") {
+        print_log(&plan, text);
+    }
+    let report = run(&plan, None);
+    println!("{plan:?}");
+    let found = report.found.clone();
+    let mut sum = Sum::default();
+    sum.add(report);
+    println!("{sum}");
+    if found.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    show(&found);
+    let ids: BTreeSet<_> = found.iter().map(|found| found.id).collect();
+    println!("the smallest that still fails:\ncargo run -p muster-sim -- {}", shrink(&plan, &ids, None));
+    ExitCode::FAILURE
+}
+
+/// Every event that has `text` in it.
+fn print_log(plan: &Plan, text: &str) {
+    let (world, _) = play(plan, None);
+    let log = block_on(read_log(&world.sea.memory)).unwrap_or_default();
+    for at in commits(&log) {
+        for event in &at.commit.events {
+            let (when, who) = (at.commit.recorded_at, &at.commit.actor.principal);
+            let line = format!("{} {when} {who} {} {event:?}", place(at.position), at.subject.id());
+            if line.contains(text) {
+                println!("{}", line.chars().take(500).collect::<String>());
             }
         }
     }
-    for seed in from..to {
-        let begun = std::time::Instant::now();
-        let report = run(&Plan::new(seed), None);
-        println!(
-            "seed {seed}: {:.1} h ({:.1} skipped) {} steps {} events {} calls {} checks, faults {:?}, {:?}",
-            report.millis as f64 / 3.6e6, report.skipped as f64 / 3.6e6, report.steps, report.events, report.calls, report.checks,
-            report.faults.values().sum::<u64>(), begun.elapsed()
-        );
-        for found in report.found.iter().take(5) {
-            println!("   {}: {}", found.id, found.says.chars().take(600).collect::<String>());
-        }
+}
+
+fn bugs() -> ExitCode {
+    println!("{:<48} {:<12} {:>6} {:>8} {:>6}  found by", "planted bug", "breaks", "seeds", "seconds", "alone");
+    let mut missed = 0_u32;
+    for bug in Bug::ALL {
+        let hunted = hunt(*bug, HUNT_SEEDS);
+        let (seeds, by) = hunted.found.unwrap_or_default();
+        let by: Vec<_> = by.into_iter().collect();
+        let alone = hunted.alone.map_or_else(|| "never".to_owned(), |seeds| seeds.to_string());
+        let took = hunted.took.as_secs_f64();
+        println!("{:<48} {:<12} {seeds:>6} {took:>8.2} {alone:>6}  {}", bug.name(), bug.breaks(), by.join(" "));
+        missed = missed.saturating_add(u32::from(hunted.alone.is_none()));
     }
+    if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

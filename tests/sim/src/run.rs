@@ -5,6 +5,8 @@ pub mod asked;
 pub mod bugs;
 pub mod cast;
 pub mod coverage;
+pub mod forged;
+pub mod hunt;
 pub mod judge;
 pub mod people;
 pub mod plan;
@@ -63,7 +65,7 @@ pub struct Report {
 pub fn run(plan: &Plan, bug: Option<Bug>) -> Report {
     let (world, mut found) = play(plan, bug);
     let mut reached = Reached::default();
-    let Judged { found: wrong, checks, hash, events, calls } = judge(&world, &mut reached);
+    let Judged { found: wrong, checks, hash, events, calls } = judge(&world, bug, &mut reached);
     found.extend(wrong);
     found.sort();
     found.dedup();

@@ -16,9 +16,11 @@ use uuid::Uuid;
 
 use super::{
     asked::Command,
+    bugs::Bug,
     cast::actor,
     coverage::Reached,
-    process::{Follower, Standing},
+    forged::Forged,
+    process::{Follower, Process, Standing},
     world::World,
 };
 use crate::{
@@ -65,6 +67,9 @@ pub struct Judged {
     pub calls: u64,
 }
 
+/// How many views of each process are compared with the log.
+const VIEWS: usize = 6;
+
 fn count(of: usize) -> u64 {
     u64::try_from(of).unwrap_or(u64::MAX)
 }
@@ -109,36 +114,35 @@ fn unsettled(world: &World) -> Option<Found> {
 }
 
 /// Everything that is wrong with what was written, told and shown.
-pub(super) fn judge(world: &World, reached: &mut Reached) -> Judged {
+pub(super) fn judge(world: &World, bug: Option<Bug>, reached: &mut Reached) -> Judged {
     let log = block_on(read_log(&world.sea.memory)).unwrap_or_default();
-    judge_log(world, &log, reached)
-}
-
-/// The same of a log that may be another than was written.
-pub(super) fn judge_log(world: &World, log: &[Entry], reached: &mut Reached) -> Judged {
-    let mut judged = Judged { hash: hash(log), ..Judged::default() };
-    let all = commits(log).count();
-    judged.events = count(commits(log).map(|at| at.commit.events.len()).sum());
-    judged.found.extend(oracles::all(log).into_iter().map(Found::from));
-    judged.checks = count(all.saturating_mul(oracles::ORACLES.len()));
-    let late = oracles::d10::check_until(log, world.now(), std::time::Duration::from_secs(60));
+    let mut forged = Forged { log, history: world.history() };
+    let wrong_code = bug.is_some_and(|bug| forged.forge(bug));
+    let Forged { log, history } = forged;
+    let all = count(commits(&log).count());
+    let mut judged = Judged {
+        found: oracles::all(&log).into_iter().map(Found::from).collect(),
+        checks: all.saturating_mul(count(oracles::ORACLES.len())),
+        hash: hash(&log),
+        events: count(commits(&log).map(|at| at.commit.events.len()).sum()),
+        calls: count(history.len()),
+    };
+    let late = oracles::d10::check_until(&log, world.now(), std::time::Duration::from_secs(60));
     judged.found.extend(late.into_iter().map(Found::from));
-    let history = world.history();
-    judged.calls = count(history.len());
-    judged.found.extend(history::check(&history, log).into_iter().map(Found::from));
-    let given = |id: Uuid| world.asked.get(&id).into_iter().flatten().filter_map(given).collect();
-    let (decided, wrong) = replay::check(log, given, |decided| reached.decided(&decided));
-    judged.found.extend(wrong.into_iter().map(Found::from));
-    judged.found.extend(unended(world, log));
-    judged.found.extend(untold(world, log));
-    judged.checks = judged.checks.saturating_add(judged.calls).saturating_add(count(decided));
-    for refused in world.answers() {
-        reached.refused(refused);
+    judged.found.extend(history::check(&history, &log).into_iter().map(Found::from));
+    if !wrong_code {
+        // Code that decides wrongly decides wrongly again.
+        let given = |id: Uuid| world.asked.get(&id).into_iter().flatten().filter_map(given).collect();
+        let (decided, wrong) = replay::check(&log, given, |decided| reached.decided(&decided));
+        judged.found.extend(wrong.into_iter().map(Found::from));
+        judged.checks = judged.checks.saturating_add(count(decided));
     }
+    judged.found.extend(unended(world, &log));
+    judged.found.extend(untold(world, &log));
+    world.answers().iter().for_each(|refused| reached.refused(refused));
     judged.found.extend(shown(world));
-    judged.checks = judged.checks.saturating_add(count(world.nodes.len().saturating_mul(6)));
-    judged.found.sort();
-    judged.found.dedup();
+    let views = world.nodes.len().saturating_mul(VIEWS);
+    judged.checks = judged.checks.saturating_add(judged.calls).saturating_add(count(views));
     judged
 }
 
@@ -216,7 +220,9 @@ fn shown(world: &World) -> Vec<Found> {
     }
     let mut found = Vec::new();
     for (name, node) in world.nodes.iter().enumerate() {
-        let Some(process) = &node.process else { continue };
+        // Whoever is behind claims nothing of the rest; V3 tells.
+        let there = |process: &&Process| process.follower.sequence() == world.sea.last();
+        let Some(process) = node.process.as_ref().filter(there) else { continue };
         let differs = process.follower.differs(&from_zero).into_iter();
         found.extend(differs.map(|view| Found::new("P1", format!("process {name} shows other {view} than the log"))));
     }

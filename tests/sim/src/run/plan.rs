@@ -147,6 +147,28 @@ impl Plan {
         self.without.push(fault);
         self
     }
+
+    /// Plans with a little less, the boldest first.
+    pub fn smaller(&self) -> Vec<Self> {
+        let less = |number: u32| [0, number / 2, number.saturating_sub(1)].into_iter().filter(move |less| *less < number);
+        let mut plans = Vec::new();
+        let present = self.rates.present();
+        if present.len() > 1 {
+            plans.push(present.iter().fold(self.clone(), |plan, fault| plan.without(*fault)));
+        }
+        let alone = self.requests.saturating_sub(self.burst);
+        if self.burst > 0 {
+            plans.push(Self { burst: 0, requests: alone, ..self.clone() });
+        }
+        plans.extend(less(self.meddling).map(|meddling| Self { meddling, ..self.clone() }));
+        let requests = less(alone).map(|alone| alone.saturating_add(self.burst));
+        plans.extend(requests.map(|requests| Self { requests, ..self.clone() }));
+        if self.hours > 1 {
+            plans.push(Self { hours: self.hours / 2, ..self.clone() });
+        }
+        plans.extend(present.into_iter().map(|fault| self.clone().without(fault)));
+        plans
+    }
 }
 
 impl fmt::Display for Plan {

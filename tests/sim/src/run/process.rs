@@ -5,7 +5,10 @@ mod agent;
 mod desk;
 mod follower;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use bytes::Bytes;
 use muster_domain::{
@@ -32,6 +35,9 @@ use super::{
     asked::{Command, Known, Running},
     bugs::Bug,
 };
+
+/// How many ids this program has made, for a planted bug.
+static EVER_MADE: AtomicU64 = AtomicU64::new(0);
 
 /// How long an append is tried.
 const PATIENCE: i64 = 10_000;
@@ -309,7 +315,10 @@ impl Process {
     }
 
     fn fresh_id(&mut self) -> Uuid {
-        let number = self.number();
+        let mut number = self.number();
+        if self.bug == Some(Bug::IdsAreRandom) {
+            number = EVER_MADE.fetch_add(1, Ordering::Relaxed);
+        }
         Uuid::new_v5(&self.id, &number.to_be_bytes())
     }
 
@@ -345,14 +354,14 @@ impl Process {
     fn call(&mut self, client: u64, call: Call, at: Moment) {
         let Call { subject, command, id, fingerprint, by } = call;
         let received_at = match self.bug {
-            // The replica gives every try of a command a moment long before it came.
             Some(Bug::ReceivedInTheFuture) => Timestamp::from_millis(at.now.millis().saturating_add(5_000)),
             _ => at.now,
         };
         let received = Received { at: received_at, by };
         let meta = Meta { command: id, fingerprint, received, causation: None, correlation: id };
         let asker = Asker::Client(client);
-        if self.stopping || self.follower.broken.is_some() {
+        let deaf = self.bug == Some(Bug::ProcessIsDeaf) && self.name == 1 && self.follower.sequence() > 60;
+        if self.stopping || self.follower.broken.is_some() || deaf {
             let why = "this process stops".to_owned();
             self.outs.push(Out::Answer(asker, Err(Undone::Unavailable(why))));
             return;
@@ -423,12 +432,11 @@ impl Process {
         match trying.attempt.step(told) {
             append::Next::Known(outcome) => self.known(number, outcome, at),
             append::Next::Ask(append::Ask::Append) => {
-                let frame = match self.bug {
-                    // A retry under a new name.
-                    Some(Bug::RetriesAreNew) => Uuid::new_v5(&trying.frame, b"again"),
-                    _ => trying.frame,
+                let (subject, frame, bytes) = (trying.subject.clone(), trying.frame, trying.bytes.clone());
+                let expected = match self.bug {
+                    Some(Bug::RetriesExpectNothing) => u64::MAX,
+                    _ => trying.expected,
                 };
-                let (subject, expected, bytes) = (trying.subject.clone(), trying.expected, trying.bytes.clone());
                 self.ask(Wanted::Try(number), Ask::Append(subject, expected, frame, bytes));
             }
             append::Next::Ask(append::Ask::Load) => {

@@ -372,7 +372,7 @@ impl World {
         } else if matches!(ask, Ask::Append(..)) && self.strikes(Fault::Conflict) {
             super::process::Told::Appended(Err(muster_journal::port::AppendError::Conflict))
         } else {
-            let (remembers, fenced) = (self.weather.seldom(2), self.bug != Some(Bug::NoFence));
+            let (remembers, fenced) = (self.weather.seldom(2), !matches!(self.bug, Some(Bug::NoFence | Bug::AllHold)));
             let append = matches!(ask, Ask::Append(..));
             let (told, record) = self.sea.answer(ask, remembers, fenced);
             if let Some(record) = record {

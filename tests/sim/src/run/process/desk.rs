@@ -134,9 +134,9 @@ impl Process {
         let Some(asked) = self.desk.asked.remove(&beat) else { return };
         let Some(holder) = told else { return };
         let me = (self.name, self.epoch);
-        let mine = holder == me || self.bug == Some(Bug::EverybodyHolds);
-        match (&self.desk.state, mine) {
-            (State::StandBy, true) if !self.stopping => {
+        let left = self.bug == Some(Bug::LeaseIsLeft) && self.desk.hold > 0;
+        match (&self.desk.state, holder == me || self.bug == Some(Bug::AllHold)) {
+            (State::StandBy, true) if !self.stopping && !left => {
                 self.desk.since = asked;
                 self.desk.beat = beat;
                 self.desk.holder = Some(me);
