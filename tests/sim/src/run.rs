@@ -64,7 +64,7 @@ pub struct Report {
 /// every deadline of the law passes; then all of it is judged.
 pub fn run(plan: &Plan, bug: Option<Bug>) -> Report {
     let (world, mut found) = play(plan, bug);
-    let mut reached = Reached::default();
+    let mut reached = world.reached.clone();
     let Judged { found: wrong, checks, hash, events, calls } = judge(&world, bug, &mut reached);
     found.extend(wrong);
     found.sort();

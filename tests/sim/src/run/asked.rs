@@ -10,7 +10,10 @@ use muster_domain::{
         policy,
     },
     event::Event,
-    intake::request::{self, Request},
+    intake::{
+        phase::Phase,
+        request::{self, Request},
+    },
     kernel::{Aggregate, Timestamp},
     registry::{
         authority,
@@ -101,7 +104,50 @@ where
     Box::new(Execution::<A>::new(subject, command, meta, entity, id))
 }
 
+/// The first word of something as Rust shows it.
+pub fn word(of: &impl std::fmt::Debug) -> String {
+    let shown = format!("{of:?}");
+    shown.split([' ', '(', '{']).next().unwrap_or_default().to_owned()
+}
+
+/// Where a request stands, in words.
+pub fn request_state(request: &Option<Request>) -> String {
+    match request.as_ref().map(|request| &request.phase) {
+        None => "request absent".to_owned(),
+        Some(Phase::Closed(ending)) => format!("request closed as {}", ending.reason()),
+        Some(phase) => format!("request {}", word(phase).to_lowercase()),
+    }
+}
+
+/// Where an assessment stands, in words.
+pub fn assessment_state(state: &assessment::State) -> String {
+    format!("assessment {}", word(state).to_lowercase())
+}
+
+/// In which state a request or an assessment is known to be.
+pub fn state(known: &Known) -> Option<String> {
+    let request = known.downcast_ref::<Entity<Request>>().map(|entity| request_state(&entity.state));
+    request.or_else(|| known.downcast_ref::<Entity<Assessment>>().map(|entity| assessment_state(&entity.state)))
+}
+
 impl Command {
+    /// What is asked, in a word.
+    pub fn word(&self) -> String {
+        match self {
+            Self::Realm(command) => word(command),
+            Self::Authority(command) => word(command),
+            Self::Hospital(command) => word(command),
+            Self::Provider(command) => word(command),
+            Self::Mandate(command) => word(command),
+            Self::Requirement(command) => word(command),
+            Self::ThirdCountry(command) => word(command),
+            Self::Policy(command) => word(command),
+            Self::Request(command) => word(command),
+            Self::Assessment(command) => word(command),
+            Self::Desk(command) => word(command),
+        }
+    }
+
     /// Sets out with what is known of the aggregate; the desk's commands go to its writer instead.
     pub fn begin(self, subject: Subject, meta: Meta, known: Option<&Known>, id: Uuid) -> Option<Box<dyn Running>> {
         Some(match self {

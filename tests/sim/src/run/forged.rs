@@ -166,7 +166,6 @@ impl Forged {
             | Bug::RetriesExpectNothing
             | Bug::ReceivedInTheFuture
             | Bug::WrongClocksWrite
-            | Bug::ItemsAreNew
             | Bug::EscalationsAreSwallowed
             | Bug::AgendaForgets
             | Bug::ProjectedTwice

@@ -27,7 +27,14 @@ pub struct Hunted {
     pub alone: Option<u64>,
 }
 
-/// Hunts a bug through seeds from 0 on, until its invariant alone has told of it.
+impl Hunted {
+    /// Whether it was found, and by its invariant alone if it breaks but one.
+    pub fn is_found(&self) -> bool {
+        self.found.is_some() && (self.alone.is_some() || self.bug.breaks().is_empty())
+    }
+}
+
+/// Hunts a bug through seeds from 0 on, until it is found, by its invariant alone if it breaks but one.
 pub fn hunt(bug: Bug, seeds: u64) -> Hunted {
     let begun = Instant::now();
     let mut hunted = Hunted { bug, found: None, took: Duration::ZERO, alone: None };
@@ -41,6 +48,9 @@ pub fn hunt(bug: Bug, seeds: u64) -> Hunted {
         if hunted.found.is_none() {
             hunted.found = Some((times, told.clone()));
             hunted.took = begun.elapsed();
+        }
+        if bug.breaks().is_empty() {
+            break;
         }
         if told == BTreeSet::from([bug.breaks()]) {
             hunted.alone = Some(times);
@@ -139,6 +149,20 @@ impl Sum {
     }
 }
 
+/// Hunts every planted bug, two at a time.
+pub fn hunt_all(seeds: u64) -> Vec<Hunted> {
+    let bugs = std::sync::Mutex::new(Bug::ALL.iter());
+    let next = || bugs.lock().ok().and_then(|mut bugs| bugs.next().copied());
+    let work = || std::iter::from_fn(next).map(|bug| hunt(bug, seeds)).collect::<Vec<_>>();
+    std::thread::scope(|scope| {
+        let other = scope.spawn(work);
+        let mut hunted = work();
+        hunted.extend(other.join().unwrap_or_default());
+        hunted.sort_by_key(|hunted| hunted.bug);
+        hunted
+    })
+}
+
 /// Runs seeds until there are none, or `until` says so; two at a time.
 pub fn run_all(seeds: impl Iterator<Item = u64> + Send, until: impl Fn() -> bool + Sync) -> Sum {
     let seeds = std::sync::Mutex::new(seeds);
@@ -159,6 +183,20 @@ pub fn run_all(seeds: impl Iterator<Item = u64> + Send, until: impl Fn() -> bool
         sum.failed.sort_by_key(|(plan, _)| plan.seed);
         sum
     })
+}
+
+impl std::fmt::Display for Hunted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (name, breaks, took) = (self.bug.name(), self.bug.breaks(), self.took.as_secs_f64());
+        let alone = self.alone.map_or_else(String::new, |seeds| seeds.to_string());
+        match &self.found {
+            None => write!(f, "{name:<44} {breaks:<12}  never"),
+            Some((seeds, by)) => {
+                let by: Vec<_> = by.iter().copied().collect();
+                write!(f, "{name:<44} {breaks:<12} {seeds:>6} {took:>8.2} {alone:>6}  {}", by.join(" "))
+            }
+        }
+    }
 }
 
 impl std::fmt::Display for Sum {

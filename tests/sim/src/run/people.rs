@@ -123,6 +123,8 @@ pub enum Act {
     Force(Box<Policy>),
     /// Anything, by anybody.
     Meddle,
+    /// Something that crosses what has just been done to a request.
+    Cross(RequestId),
 }
 
 /// Everybody.
@@ -132,6 +134,8 @@ pub struct People {
     requests: BTreeMap<RequestId, u8>,
     offers: Vec<(OfferId, ProviderId)>,
     packages: Vec<PackageId>,
+    /// When there is much to do.
+    clusters: Vec<i64>,
     days: BTreeMap<OfferId, u32>,
     ids: Vec<(Subject, Uuid)>,
     policy: u32,
@@ -152,9 +156,9 @@ impl People {
     pub fn new(plan: &Plan, subjects: Subjects) -> Self {
         let mut rng = Rng::new(plan.seed, "people");
         let slow = rng.below(6).saturating_add(2);
-        let (requests, offers, packages, days, ids) = Default::default();
+        let (requests, offers, packages, clusters, days, ids) = Default::default();
         let (policy, made, resting, plan) = (1, 0, false, plan.clone());
-        Self { rng, subjects, requests, offers, packages, days, ids, policy, made, plan, slow, resting }
+        Self { rng, subjects, requests, offers, packages, clusters, days, ids, policy, made, plan, slow, resting }
     }
 
     /// What people set out to do from the beginning.
@@ -162,6 +166,7 @@ impl People {
         let mut later: Later = (0..doing::FOUNDED).map(|n| (500 + i64::from(n) * 20, Act::Found(n))).collect();
         let until = self.plan.hours.saturating_mul(HOUR);
         let clusters: Vec<i64> = (0..self.rng.between(1, 4)).map(|_| self.rng.between(2 * MINUTE, until)).collect();
+        self.clusters.clone_from(&clusters);
         let moments = |rng: &mut Rng, times: u32| -> Vec<i64> {
             let moment = |_| {
                 let cluster = rng.pick(&clusters).copied().unwrap_or(MINUTE);
@@ -188,11 +193,15 @@ impl People {
     }
 
     /// Moments at which something may go wrong by itself.
-    pub fn storms(&mut self) -> Vec<i64> {
+    pub fn storms(&self) -> Vec<i64> {
         let until = self.plan.hours.saturating_mul(HOUR);
         let mut rng = Rng::new(self.plan.seed, "storms");
-        let times = rng.between(4, 40);
-        (0..times).map(|_| rng.between(MINUTE, until)).collect()
+        let times = rng.between(10, 150);
+        let moment = |_| match rng.pick(&self.clusters).copied() {
+            Some(cluster) if !rng.seldom(3) => cluster.saturating_add(rng.between(0, HOUR)).min(until),
+            Some(_) | None => rng.between(MINUTE, until),
+        };
+        (0..times).map(moment).collect()
     }
 
     fn unasked(&self, rng: &mut Rng) -> Act {
@@ -247,12 +256,20 @@ impl People {
                 }
             }
             RequestEvent::Endorsed { .. } => later.push((rng.magnitude(MINUTE / 2, 2 * HOUR), Act::Submit(request))),
-            RequestEvent::Returned { .. } => later.push((rng.magnitude(MINUTE, 5 * HOUR), Act::Amend(request))),
-            RequestEvent::SupportEnded => later.push((rng.magnitude(MINUTE, 20 * HOUR), Act::Report(request))),
+            RequestEvent::Returned { .. } => {
+                let answers = rng.magnitude(MINUTE, 5 * HOUR);
+                later.push((rng.between(1, answers), Act::Cross(request.clone())));
+                later.push((answers, Act::Amend(request)));
+            }
+            RequestEvent::SupportEnded => {
+                let answers = rng.magnitude(MINUTE, 20 * HOUR);
+                later.push((rng.between(1, answers), Act::Cross(request.clone())));
+                later.push((answers, Act::Report(request)));
+            }
+            RequestEvent::Withdrawn { .. } => later.push((rng.between(0, 8), Act::Cross(request))),
             RequestEvent::Linked { .. }
             | RequestEvent::HandledNationally { .. }
             | RequestEvent::Submitted { .. }
-            | RequestEvent::Withdrawn { .. }
             | RequestEvent::SummaryReportFiled(_)
             | RequestEvent::Closed { .. } => {}
         }

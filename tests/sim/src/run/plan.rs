@@ -45,7 +45,7 @@ faults! {
     /// A subscription delivers an old record again.
     Stale = "stale" 30_000;
     /// A subscription leaves a record out.
-    Gap = "gap" 2_000;
+    Gap = "gap" 4_000;
     /// A process dies before it takes in what came.
     CrashBefore = "crash-before" 1_500;
     /// A process dies when it has taken in what came, before it does anything about it.
@@ -125,16 +125,16 @@ impl Plan {
         let clear = rng.seldom(8);
         let rate = |fault: &Fault| {
             let most = i64::from(fault.most());
-            let rate = u32::try_from(rng.magnitude(most / 20, most)).unwrap_or(0);
+            let rate = u32::try_from(rng.between(most / 20, most)).unwrap_or(0);
             if clear || rng.seldom(2) { 0 } else { rate }
         };
         let rates = Rates(Fault::ALL.iter().map(rate).collect());
         let hours = rng.between(6, 60);
         let number = |rng: &mut Rng, low, high| u32::try_from(rng.between(low, high)).unwrap_or(0);
-        let mut requests = number(&mut rng, 3, 14);
+        let mut requests = number(&mut rng, 4, 30);
         let burst = if rng.seldom(24) { number(&mut rng, 20, 60) } else { 0 };
         requests = requests.saturating_add(burst);
-        let meddling = number(&mut rng, 10, 60);
+        let meddling = number(&mut rng, 20, 140);
         let processes = if rng.seldom(4) { 2 } else { 3 };
         let drawn = (hours, requests, burst, meddling);
         Self { seed, processes, hours, requests, burst, meddling, rates, without: Vec::new(), drawn }

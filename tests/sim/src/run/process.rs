@@ -32,7 +32,7 @@ pub use self::{
     follower::Follower,
 };
 use super::{
-    asked::{Command, Known, Running},
+    asked::{self, Command, Known, Running},
     bugs::Bug,
 };
 
@@ -199,6 +199,8 @@ struct Run {
     running: Box<dyn Running>,
     subject: Subject,
     asker: Asker,
+    /// What is asked, in a word.
+    what: String,
 }
 
 /// A process.
@@ -220,6 +222,8 @@ pub struct Process {
     agents: [Agent; 2],
     desk: desk::Driver,
     stopping: bool,
+    /// Commands that changed nothing: in which state, and which.
+    pub met: Vec<(String, String)>,
     /// The commands that its agents gave, by id.
     pub asked: Vec<(Uuid, Command)>,
     outs: Vec<Out>,
@@ -245,6 +249,7 @@ impl Process {
             agents: [Agent::new(Kind::Eligibility), Agent::new(Kind::Intake)],
             desk: desk::Driver::default(),
             stopping: false,
+            met: Vec::new(),
             asked: Vec::new(),
             outs: Vec::new(),
         }
@@ -375,10 +380,11 @@ impl Process {
     fn execute(&mut self, asker: Asker, subject: Subject, command: Command, meta: Meta, at: Moment) {
         let id = self.fresh_id();
         let known = self.known.get(&subject).map(|(_, known)| known);
+        let what = command.word();
         let Some(mut running) = command.begin(subject.clone(), meta, known, id) else { return };
         let next = running.start(at.now);
         let number = self.number();
-        self.runs.insert(number, Run { running, subject, asker });
+        self.runs.insert(number, Run { running, subject, asker, what });
         self.perform(number, next, at);
     }
 
@@ -398,8 +404,13 @@ impl Process {
                 self.append(Owner::Execution(number), subject, expected, frame, bytes);
             }
             Next::Answer(answer) => {
-                let Some(Run { running, subject, asker }) = self.runs.remove(&number) else { return };
+                let Some(Run { running, subject, asker, what }) = self.runs.remove(&number) else { return };
                 let (sequence, known) = running.into_known();
+                if matches!(answer, Ok(Done { news: false, .. }) | Err(Undone::Refused(_)))
+                    && let Some(state) = asked::state(&known)
+                {
+                    self.met.push((state, what));
+                }
                 if sequence > self.known.get(&subject).map_or(0, |(known, _)| *known) {
                     self.known.insert(subject, (sequence, known));
                 }

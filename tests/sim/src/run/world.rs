@@ -15,6 +15,7 @@ use super::{
     asked::Command,
     bugs::Bug,
     cast,
+    coverage::Reached,
     people::{Act, People},
     plan::{Fault, Plan},
     process::{Ask, Asker, Call, In, Moment, Out, Process, Standing},
@@ -26,6 +27,8 @@ use crate::history::Operation;
 
 /// How long a process waits for one answer of the journal.
 const ANSWER_WITHIN: i64 = 800;
+/// A log that was distrusted so often is broken for good: nothing more will come of it.
+const ILL_MAX: u64 = 30;
 /// How far a clock may be off before its process does not write.
 const CLOCK_OFF_MAX: i64 = 1_000;
 
@@ -100,6 +103,10 @@ pub struct World {
     gaps: Vec<(Following, u64)>,
     /// What went wrong in the run itself, under the id of the invariant.
     pub wrong: Vec<(&'static str, String)>,
+    /// What was reached.
+    pub reached: Reached,
+    /// How often a process was started anew because it trusted the log no more.
+    ill: u32,
     /// Events so far.
     pub steps: u64,
     /// A hash of them.
@@ -139,6 +146,8 @@ impl World {
             faults: BTreeMap::new(),
             gaps: Vec::new(),
             wrong: Vec::new(),
+            reached: Reached::default(),
+            ill: 0,
             steps: 0,
             trace: 0,
             skipped: 0,
@@ -179,7 +188,7 @@ impl World {
     pub fn go_on(&mut self, millis: i64) {
         let until = self.queue.now().saturating_add(millis);
         self.queue.after(millis, Event::Nothing);
-        while self.queue.now() < until {
+        while self.queue.now() < until && !self.is_beyond_help() {
             let quiet = self.queue.quiet_for();
             if quiet > 0 && self.is_quiet() {
                 self.skip(quiet);
@@ -189,6 +198,11 @@ impl World {
             self.note(&event);
             self.happen(event);
         }
+    }
+
+    /// Whether processes distrust the log without a gap that made them.
+    fn is_beyond_help(&self) -> bool {
+        u64::from(self.ill) > ILL_MAX.saturating_add(self.faults.get(&Fault::Gap).copied().unwrap_or(0))
     }
 
     /// Whether renewals alone would happen: every process runs, one of them decides, and the journal is there.
@@ -307,6 +321,9 @@ impl World {
         let Some(process) = self.nodes.get_mut(name).and_then(|node| node.process.as_mut()) else { return };
         let outs = process.step(input, moment);
         let asked = std::mem::take(&mut process.asked);
+        for (state, command) in std::mem::take(&mut process.met) {
+            self.reached.note(&state, &command);
+        }
         let ill = process.follower.broken.is_some() || process.standing() == Standing::Broken;
         for (id, command) in asked {
             self.asked.entry(id).or_default().push(command);

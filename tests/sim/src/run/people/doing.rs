@@ -112,6 +112,7 @@ impl People {
                 self.to_policy(policy::Command::Approve(*policy), by)
             }
             Act::Meddle => self.meddle(now),
+            Act::Cross(request) => self.meddle_with_request(request),
         };
         (asked, none())
     }

@@ -29,7 +29,10 @@ impl People {
     /// Somebody tries something.
     pub(super) fn meddle(&mut self, now: Timestamp) -> Asked {
         match self.rng.below(20) {
-            0..=7 => self.meddle_with_request(),
+            0..=7 => {
+                let request = self.some_request();
+                self.meddle_with_request(request)
+            }
             8..=12 => self.meddle_with_assessment(now),
             13..=18 => self.meddle_with_desk(now),
             _ => self.access(now),
@@ -53,8 +56,7 @@ impl People {
         }
     }
 
-    fn meddle_with_request(&mut self) -> Asked {
-        let request = self.some_request();
+    pub(super) fn meddle_with_request(&mut self, request: RequestId) -> Asked {
         let fallback = || (cast::hospital(0), cast::authority(country("FR"), 0));
         let (hospital, own) = self.parties(&request).unwrap_or_else(fallback);
         let authority = match self.rng.below(5) {
@@ -138,7 +140,7 @@ impl People {
                 let late = now.plus(std::time::Duration::from_secs(3600));
                 let mut act = cast::act(1, cast::at(-10), late);
                 act.days_max = Some(1).filter(|_| self.rng.seldom(2));
-                let council_act = Some(act).filter(|_| self.rng.seldom(2));
+                let council_act = Some(act).filter(|_| !self.rng.seldom(4));
                 assessment::Command::Decide { outcome, terms: None, cuts, reason, council_act }
             }
         };

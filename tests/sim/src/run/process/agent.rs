@@ -78,14 +78,9 @@ fn step<O: Clone>(
     (start, next)
 }
 
-fn meta<O>(item: &Item<O>, name: &str, at: Moment, bug: Option<Bug>, fresh: Uuid) -> Meta {
+fn meta<O>(item: &Item<O>, name: &str, at: Moment) -> Meta {
     let by = Actor { role: Role::System, principal: PrincipalId::parse(name).unwrap_or_default() };
-    let meta = Meta::of_item(item, by, at.now.max(item.due));
-    match bug {
-        // Every try of an item is another command.
-        Some(Bug::ItemsAreNew) => Meta { command: fresh, ..meta },
-        _ => meta,
-    }
+    Meta::of_item(item, by, at.now.max(item.due))
 }
 
 impl Process {
@@ -119,8 +114,7 @@ impl Process {
         let [agent, _] = &mut self.agents;
         let (start, next) = step(&mut agent.runner, self.follower.docket.items(), at.now);
         for item in start {
-            let fresh = self.fresh_id();
-            let meta = meta(&item, "eligibility", at, self.bug, fresh);
+            let meta = meta(&item, "eligibility", at);
             let subject = self.subjects.assessment(&item.order.request).ok();
             let command = Command::Assessment(Box::new(item.order.command));
             self.begin((Kind::Eligibility, item.command), subject, command, meta, at);
@@ -132,8 +126,7 @@ impl Process {
         let [_, agent] = &mut self.agents;
         let (start, next) = step(&mut agent.runner, self.follower.errands.items(), at.now);
         for item in start {
-            let fresh = self.fresh_id();
-            let meta = meta(&item, "intake", at, self.bug, fresh);
+            let meta = meta(&item, "intake", at);
             let subject = self.subjects.request(&item.order.request).ok();
             let command = Command::Request(Box::new(item.order.command));
             self.begin((Kind::Intake, item.command), subject, command, meta, at);

@@ -332,7 +332,8 @@ impl Process {
                 holding.waiting.insert(ticket, asker);
                 outputs.extend(holding.writer.take(Input::Command { ticket, command, meta }, at.now));
             }
-            let sleeps = self.bug == Some(Bug::DeskSleeps) && holding.looks_at.is_some();
+            let first = holding.writer.next_look() == Some(Timestamp::default());
+            let sleeps = self.bug == Some(Bug::DeskSleeps) && !first;
             if holding.writer.next_look().is_some_and(|due| due <= at.now) && !sleeps {
                 outputs.extend(holding.writer.take(Input::Look, at.now));
             }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use muster_domain::kernel::RefusalKind;
 use muster_journal::{
     engine::{Done, Undone},
     port::Record,
@@ -31,12 +30,29 @@ const CALLS_MAX: u32 = 6;
 /// A command that was refused, and why.
 #[derive(Clone, Debug)]
 pub struct Refused {
-    /// The command.
-    pub command: Command,
+    /// By whom.
+    pub of: String,
     /// The stable reason.
     pub reason: &'static str,
-    /// How to understand it.
-    pub kind: RefusalKind,
+}
+
+impl Refused {
+    fn new(command: &Command, reason: &'static str) -> Self {
+        let of = match command {
+            Command::Desk(_) => "refused by the desk",
+            Command::Request(_) => "refused by a request",
+            Command::Assessment(_) => "refused by an assessment",
+            Command::Policy(_) => "refused by the policy",
+            Command::Realm(_)
+            | Command::Authority(_)
+            | Command::Hospital(_)
+            | Command::Provider(_)
+            | Command::Mandate(_)
+            | Command::Requirement(_)
+            | Command::ThirdCountry(_) => "refused by the registry",
+        };
+        Self { of: of.to_owned(), reason }
+    }
 }
 
 struct Errand {
@@ -141,14 +157,11 @@ impl World {
         let (outcome, news, again) = match &answer {
             Ok(Done { position, news }) => (Outcome::Done(*position), *news, false),
             Err(Undone::Refused(refusal)) => {
-                let (command, reason, kind) = (errand.call.command.clone(), refusal.reason, refusal.kind);
-                self.clients.refused.push(Refused { command, reason, kind });
+                self.clients.refused.push(Refused::new(&errand.call.command, refusal.reason));
                 (Outcome::Refused, false, false)
             }
             Err(Undone::Reused(_)) => {
-                let command = errand.call.command.clone();
-                let (reason, kind) = ("REQUEST_ID_REUSED", RefusalKind::AlreadyExists);
-                self.clients.refused.push(Refused { command, reason, kind });
+                self.clients.refused.push(Refused::new(&errand.call.command, "REQUEST_ID_REUSED"));
                 (Outcome::Refused, false, false)
             }
             Err(Undone::Unsure | Undone::Unavailable(_) | Undone::Broken(_)) => (Outcome::Unknown, false, true),

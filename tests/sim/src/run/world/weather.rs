@@ -83,6 +83,7 @@ impl World {
     /// Whoever looks after a process that trusts the log no more starts it anew.
     pub(super) fn restart_ill(&mut self, name: usize, epoch: u32) {
         if self.nodes.get(name).is_some_and(|node| node.epoch == epoch && node.process.is_some()) {
+            self.ill = self.ill.saturating_add(1);
             self.crash(name);
         }
     }
