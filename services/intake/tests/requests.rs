@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
 use muster_api::{
     intake::v1::{
         AmendRequestRequest, EndorseRequestRequest, FileReportRequest, GetRequestRequest, HandleNationallyRequest,
@@ -26,7 +27,6 @@ use muster_edge::{
     testing::{Rig, START, actor, call, reason},
     wire::fields::timestamp,
 };
-use futures::StreamExt;
 use muster_intake::{
     Service,
     react::{Errands, react},

@@ -4,21 +4,22 @@
 //! muster-sim --seed S [--hours H] [--requests N] [--burst N] [--meddling N] [--without FAULT,…] [--log TEXT]
 //! muster-sim --seeds A..B
 //! muster-sim --minutes N [--from SEED]
-//! muster-sim --bugs
+//! muster-sim --bugs [TEXT]
 //! ```
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is what it is for")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     process::ExitCode,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures::executor::block_on;
 use muster_sim::{
     log::{commits, place, read_log},
     run::{
-        hunt::{Hunted, Sum, hunt_all, run_all, shrink},
+        bugs::Bug,
+        hunt::{Hunted, Sum, hunt_all, moment, run_all, shrink},
         judge::Found,
         plan::{Fault, Plan},
         play, run,
@@ -36,13 +37,13 @@ fn main() -> ExitCode {
         options.insert(word, value);
     }
     let number = |name: &str| options.get(name).and_then(|text| text.parse::<u64>().ok());
-    if options.contains_key("--bugs") {
-        return bugs();
+    if let Some(part) = options.get("--bugs") {
+        return bugs(part);
     }
     if let Some(seed) = number("--seed") {
         return one(&options, seed);
     }
-    let begun = Instant::now();
+    let begun = moment();
     let sum = if let Some(minutes) = number("--minutes") {
         let until = Duration::from_secs(minutes.saturating_mul(60));
         run_all(number("--from").unwrap_or(0).., || begun.elapsed() >= until)
@@ -126,9 +127,10 @@ fn print_log(plan: &Plan, text: &str) {
     }
 }
 
-fn bugs() -> ExitCode {
+/// Hunts planted bugs; all, or those that have this in their name.
+fn bugs(part: &str) -> ExitCode {
     println!("{:<44} {:<12} {:>6} {:>8} {:>6}  found by", "planted bug", "breaks", "seeds", "seconds", "alone");
-    let hunted = hunt_all(HUNT_SEEDS);
-    hunted.iter().for_each(|hunted| println!("{hunted}"));
+    let bugs: Vec<_> = Bug::ALL.iter().copied().filter(|bug| bug.name().contains(part)).collect();
+    let hunted = hunt_all(&bugs, HUNT_SEEDS, |hunted| println!("{hunted}"));
     if hunted.iter().all(Hunted::is_found) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -85,7 +85,9 @@ pub fn check(
                     commands.push(desk::Command::Wake);
                 }
                 let commands = commands.into_iter().map(|command| (command, at.commit.recorded_at)).collect();
-                again::<DeskAggregate>(&mut desk, commands, &at, |state, (command, _)| look(Decided::Desk(state, command)))
+                again::<DeskAggregate>(&mut desk, commands, &at, |state, (command, _)| {
+                    look(Decided::Desk(state, command))
+                })
             }
             Context::Intake => {
                 let asked = given(id).into_iter().filter_map(|given| match given {
@@ -143,4 +145,3 @@ where
     }
     wrong
 }
-

@@ -53,8 +53,8 @@ bugs! {
     AllHold = "two hold the desk, and no fence parts them" "";
     /// Whoever has held the desk once never takes it again.
     LeaseIsLeft = "a free lease is not taken" "V1";
-    /// A wire names another offer than was meant.
-    WireMixesOffers = "a wire mixes up offers" "replay";
+    /// A wire reports a day more than was said.
+    WireAddsDays = "a wire adds a day" "replay";
     /// A process answers no client any more.
     ProcessIsDeaf = "a process serves no clients" "V5";
     /// Ids come from how often they were asked for in this program.

@@ -154,7 +154,8 @@ fn hours(hours: u64) -> Duration {
 pub fn firm(n: u8, shape: u16) -> Provider {
     let mut rng = Rng::new(shape.into(), "firm");
     let teams = one(&mut rng, 1, &[1, 2, 2, 3, 0]);
-    let all: BTreeSet<_> = each(ServiceId::parse, &["isim.forensics", "isim.mitigation-recovery", "x.clinical-systems"]);
+    let all: BTreeSet<_> =
+        each(ServiceId::parse, &["isim.forensics", "isim.mitigation-recovery", "x.clinical-systems"]);
     let services = if rng.seldom(4) { some_services(&mut rng) } else { all };
     let member_states: BTreeSet<_> =
         ["FR", one(&mut rng, "FR", &["BE", "BE", "MD"]), "MD"].into_iter().map(country).collect();

@@ -48,7 +48,9 @@ impl Reached {
         let pair = |state: &str, command: &str| (state.to_owned(), command.to_owned());
         let reached = |what: &(String, String)| self.0.contains_key(what);
         let mut must = Vec::new();
-        must.extend(REQUEST_STATES.iter().flat_map(|state| REQUEST_COMMANDS.iter().map(|command| pair(state, command))));
+        must.extend(
+            REQUEST_STATES.iter().flat_map(|state| REQUEST_COMMANDS.iter().map(|command| pair(state, command))),
+        );
         must.extend(
             ASSESSMENT_STATES.iter().flat_map(|state| ASSESSMENT_COMMANDS.iter().map(|command| pair(state, command))),
         );
@@ -57,8 +59,12 @@ impl Reached {
         must.extend(rejection::Rejection::REASONS.iter().map(|reason| pair("refused by a request", reason)));
         must.extend(ASSESSMENT_REASONS.iter().map(|reason| pair("refused by an assessment", reason)));
         must.extend(OWN.iter().map(|(state, command)| pair(state, command)));
-        let beyond = |what: &&(String, String)| BEYOND.iter().any(|(state, command, _)| what.0 == *state && what.1 == *command);
-        must.iter().filter(|what| !reached(what) && !beyond(what)).map(|(state, what)| format!("{state}: {what}")).collect()
+        let beyond =
+            |what: &&(String, String)| BEYOND.iter().any(|(state, command, _)| what.0 == *state && what.1 == *command);
+        must.iter()
+            .filter(|what| !reached(what) && !beyond(what))
+            .map(|(state, what)| format!("{state}: {what}"))
+            .collect()
     }
 }
 
@@ -81,7 +87,8 @@ const REQUEST_STATES: &[&str] = &[
 const REQUEST_COMMANDS: &[&str] =
     &["Open", "Amend", "Endorse", "Return", "HandleNationally", "Submit", "Withdraw", "FileReport"];
 
-const ASSESSMENT_STATES: &[&str] = &["assessment absent", "assessment open", "assessment decided", "assessment withdrawn"];
+const ASSESSMENT_STATES: &[&str] =
+    &["assessment absent", "assessment open", "assessment decided", "assessment withdrawn"];
 
 /// What people ask of assessments.
 const ASSESSMENT_COMMANDS: &[&str] = &["Resolve", "ProposeOverride", "ApproveOverride", "Decide"];

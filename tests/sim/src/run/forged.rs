@@ -8,7 +8,7 @@ use muster_domain::{
     eligibility::events::{AssessmentEvent, Outcome, PolicyEvent},
     event::Event,
     intake::events::RequestEvent,
-    kernel::{ProviderId, Role, Timestamp},
+    kernel::{OfferId, PackageId, ProviderId, Role, Timestamp},
     registry::events::{HospitalEvent, Provider, ProviderEvent},
 };
 use muster_golden::values::{offer_id, principal};
@@ -63,7 +63,7 @@ impl Forged {
 
     /// The last event that a change is made to.
     fn event<T>(&mut self, mut change: impl FnMut(&mut Event) -> Option<T>) -> Option<T> {
-        self.commits().flat_map(|(_, commit)| commit.events.iter_mut().rev()).find_map(|event| change(event))
+        self.commits().flat_map(|(_, commit)| commit.events.iter_mut().rev()).find_map(&mut change)
     }
 
     /// The last commit that a change is made to.
@@ -95,7 +95,8 @@ impl Forged {
                 commit.events.iter().any(accepted).then(|| commit.actor.principal = principal("firm-9"))
             }),
             Bug::NotClosed => self.commit(|commit| {
-                let nationally = |event: &Event| matches!(event, Event::Request(RequestEvent::HandledNationally { .. }));
+                let nationally =
+                    |event: &Event| matches!(event, Event::Request(RequestEvent::HandledNationally { .. }));
                 commit.events.iter().any(nationally).then(|| drop(commit.events.pop()))
             }),
             Bug::EarlyEscalation => self.commit(|commit| {
@@ -103,34 +104,29 @@ impl Forged {
                 let before = commit.received_at.millis() - 7_200_000;
                 commit.events.iter().any(early).then(|| commit.received_at = Timestamp::from_millis(before))
             }),
-            Bug::OfferStandsLonger => self.event(|event| match event {
-                Event::Desk(DeskEvent::Offered { expires_at, .. }) => {
-                    *expires_at = Timestamp::from_millis(expires_at.millis() + 1);
-                    Some(())
-                }
-                _ => None,
+            Bug::OfferStandsLonger => self.event(|event| {
+                let Event::Desk(DeskEvent::Offered { expires_at, .. }) = event else { return None };
+                *expires_at = Timestamp::from_millis(expires_at.millis() + 1);
+                Some(())
             }),
             Bug::OnePerson => self.one_person(),
-            Bug::FinishedUntruly => self.event(|event| match event {
-                Event::Desk(DeskEvent::RequestFinished { supported, .. }) => {
-                    *supported = !*supported;
-                    Some(())
-                }
-                _ => None,
+            Bug::FinishedUntruly => self.event(|event| {
+                let Event::Desk(DeskEvent::RequestFinished { supported, .. }) = event else { return None };
+                *supported = !*supported;
+                Some(())
             }),
-            Bug::RefusedSilently => self.event(|event| match event {
-                Event::Assessment(AssessmentEvent::Decided { outcome: Outcome::Refused, reason, .. }) => {
-                    reason.clear();
-                    Some(())
-                }
-                _ => None,
+            Bug::RefusedSilently => self.event(|event| {
+                let Event::Assessment(AssessmentEvent::Decided { outcome: Outcome::Refused, reason, .. }) = event
+                else {
+                    return None;
+                };
+                reason.clear();
+                Some(())
             }),
-            Bug::AssessedElsewhere => self.event(|event| match event {
-                Event::Assessment(AssessmentEvent::Assessed { live, .. }) => {
-                    *live = false;
-                    Some(())
-                }
-                _ => None,
+            Bug::AssessedElsewhere => self.event(|event| {
+                let Event::Assessment(AssessmentEvent::Assessed { live, .. }) = event else { return None };
+                *live = false;
+                Some(())
             }),
             Bug::LastRecordIsLost => self.log.pop().map(drop),
             Bug::OrderIsLost => self.order_is_lost(),
@@ -159,7 +155,7 @@ impl Forged {
                 commit.received_at = commit.recorded_at;
                 Some(())
             }),
-            Bug::OfferNeverEnds => self.drop_event(|event| matches!(event, DeskEvent::Expired { .. })),
+            Bug::OfferNeverEnds => self.offer_never_ends(),
             Bug::NobodyIsTold => self.nobody_is_told(),
             Bug::NoFence
             | Bug::SilenceIsSuccess
@@ -175,7 +171,7 @@ impl Forged {
             | Bug::DeskSleeps
             | Bug::AllHold
             | Bug::LeaseIsLeft
-            | Bug::WireMixesOffers
+            | Bug::WireAddsDays
             | Bug::ProcessIsDeaf
             | Bug::IdsAreRandom => None,
         }
@@ -201,32 +197,27 @@ impl Forged {
     }
 
     fn day_is_lost(&mut self) -> Option<()> {
-        self.event(|event| match event {
-            Event::Desk(DeskEvent::GrantTaken { packages, .. }) => {
-                let package = packages.iter_mut().find(|package| package.person_days > 1)?;
-                package.person_days -= 1;
-                Some(())
-            }
-            _ => None,
+        self.event(|event| {
+            let Event::Desk(DeskEvent::GrantTaken { packages, .. }) = event else { return None };
+            let package = packages.iter_mut().find(|package| package.person_days > 1)?;
+            package.person_days -= 1;
+            Some(())
         })
     }
 
     /// The terms of some firm that was asked are others, in the registry and at the desk.
     fn terms(&mut self, change: fn(&mut Provider)) -> Option<()> {
-        let asked: ProviderId = self.event(|event| match event {
-            Event::Desk(DeskEvent::Offered { provider, .. }) => Some(provider.clone()),
-            _ => None,
+        let asked: ProviderId = self.event(|event| {
+            let Event::Desk(DeskEvent::Offered { provider, .. }) = event else { return None };
+            Some(provider.clone())
         })?;
         for (_, commit) in self.commits() {
             for event in &mut commit.events {
-                match event {
-                    Event::Provider(ProviderEvent::Enrolled(terms) | ProviderEvent::Amended(terms))
-                    | Event::Desk(DeskEvent::ProviderTaken { provider: terms, .. })
-                        if terms.id == asked =>
-                    {
-                        change(terms);
-                    }
-                    _ => {}
+                if let Event::Provider(ProviderEvent::Enrolled(terms) | ProviderEvent::Amended(terms))
+                | Event::Desk(DeskEvent::ProviderTaken { provider: terms, .. }) = event
+                    && terms.id == asked
+                {
+                    change(terms);
                 }
             }
         }
@@ -244,18 +235,15 @@ impl Forged {
         let request = waiting.map(|(_, asked)| asked.request.clone())?;
         for (_, commit) in self.commits() {
             for event in &mut commit.events {
-                match event {
-                    Event::Assessment(
-                        AssessmentEvent::Decided { key, .. }
-                        | AssessmentEvent::Assessed { key, .. }
-                        | AssessmentEvent::Resolved { key, .. },
-                    )
-                    | Event::Desk(DeskEvent::GrantTaken { key, .. })
-                        if key.request == request =>
-                    {
-                        key.bands = [4; 5];
-                    }
-                    _ => {}
+                if let Event::Assessment(
+                    AssessmentEvent::Decided { key, .. }
+                    | AssessmentEvent::Assessed { key, .. }
+                    | AssessmentEvent::Resolved { key, .. },
+                )
+                | Event::Desk(DeskEvent::GrantTaken { key, .. }) = event
+                    && key.request == request
+                {
+                    key.bands = [4; 5];
                 }
             }
         }
@@ -266,20 +254,33 @@ impl Forged {
     fn asked_after_withdrawal(&mut self) -> Option<()> {
         let log = self.log.clone();
         let desk = Timeline::of(&log);
-        let again = |offer: &muster_domain::kernel::OfferId, now: Timestamp| {
+        let again = |offer: &OfferId, now: Timestamp| {
             let made = desk.offers.get(offer)?;
             let event = desk.event(made.made)?.clone();
-            let DeskEvent::Offered { package, provider, contract, expires_at, considered, .. } = event else { return None };
+            let DeskEvent::Offered { package, provider, contract, expires_at, considered, .. } = event else {
+                return None;
+            };
             let (_, commit) = desk.steps.get(made.made.step)?;
             let stands = expires_at.since(commit.recorded_at);
             let offer = offer_id("o-99999");
-            Some(DeskEvent::Offered { offer, package, provider, contract, expires_at: now.plus(stands), extra: false, considered })
+            Some(DeskEvent::Offered {
+                offer,
+                package,
+                provider,
+                contract,
+                expires_at: now.plus(stands),
+                extra: false,
+                considered,
+            })
         };
         self.commit(|commit| {
-            let taken = commit.events.iter().any(|event| matches!(event, Event::Desk(DeskEvent::WithdrawalTaken { .. })));
-            let offer = commit.events.iter().find_map(|event| match event {
-                Event::Desk(DeskEvent::Rescinded { offer, reason: RescindReason::Withdrawn, .. }) => Some(offer.clone()),
-                _ => None,
+            let taken =
+                commit.events.iter().any(|event| matches!(event, Event::Desk(DeskEvent::WithdrawalTaken { .. })));
+            let offer = commit.events.iter().find_map(|event| {
+                let Event::Desk(DeskEvent::Rescinded { offer, reason: RescindReason::Withdrawn, .. }) = event else {
+                    return None;
+                };
+                Some(offer.clone())
             });
             let made = offer.filter(|_| taken).and_then(|offer| again(&offer, commit.recorded_at))?;
             let back = DeskEvent::Rescinded {
@@ -294,14 +295,15 @@ impl Forged {
 
     fn one_person(&mut self) -> Option<()> {
         self.commit(|commit| {
-            let by = commit.events.iter_mut().find_map(|event| match event {
-                Event::Policy(PolicyEvent::PutInForce { proposed_by, approved_by, .. })
+            let by = commit.events.iter_mut().find_map(|event| {
+                let (Event::Policy(PolicyEvent::PutInForce { proposed_by, approved_by, .. })
                 | Event::Assessment(AssessmentEvent::Overridden { proposed_by, approved_by, .. })
-                | Event::Provider(ProviderEvent::Suspended { proposed_by, approved_by, .. }) => {
-                    *approved_by = proposed_by.clone();
-                    Some(proposed_by.clone())
-                }
-                _ => None,
+                | Event::Provider(ProviderEvent::Suspended { proposed_by, approved_by, .. })) = event
+                else {
+                    return None;
+                };
+                *approved_by = proposed_by.clone();
+                Some(proposed_by.clone())
             })?;
             commit.actor.principal = by;
             Some(())
@@ -316,7 +318,9 @@ impl Forged {
         let places = [(one.command, first.sequence), (other.command, second.sequence)];
         for operation in &mut self.history {
             let place = places.iter().find(|(command, _)| *command == operation.command);
-            if let (Told::Done(position) | Told::Already(position), Some((_, sequence))) = (&mut operation.outcome, place) {
+            if let (Told::Done(position) | Told::Already(position), Some((_, sequence))) =
+                (&mut operation.outcome, place)
+            {
                 position.sequence = *sequence;
             }
         }
@@ -343,13 +347,39 @@ impl Forged {
         })
     }
 
+    /// The last offer of a package that is looked for in vain does not expire, and nobody is told.
+    fn offer_never_ends(&mut self) -> Option<()> {
+        let log = self.log.clone();
+        let desk = Timeline::of(&log);
+        let last = |offer: &OfferId| {
+            let package = desk.offers.get(offer).map(|made| made.package).filter(|id| desk.over(id).is_none())?;
+            let latest = desk.offers_of(package).all(|other| {
+                other.id == offer
+                    || other.answered.is_some_and(|(at, _)| Some(at) <= desk.offers.get(offer).map(|made| made.made))
+            });
+            latest.then_some(package)
+        };
+        self.commit(|commit| {
+            let (at, package) = commit.events.iter().enumerate().find_map(|(at, event)| {
+                let Event::Desk(DeskEvent::Expired { offer }) = event else { return None };
+                Some((at, last(offer)?))
+            })?;
+            commit.events.remove(at);
+            let told =
+                |event: &Event| matches!(event, Event::Desk(DeskEvent::Escalated { package: id, .. }) if id == package);
+            commit.events.retain(|event| !told(event));
+            Some(())
+        })
+    }
+
     /// A package that nobody can carry, and of which a person is told once, is told to nobody.
     fn nobody_is_told(&mut self) -> Option<()> {
         let log = self.log.clone();
         let desk = Timeline::of(&log);
         let end = Moment::end_of(desk.steps.len());
-        let waits = |package: &muster_domain::kernel::PackageId| {
-            desk.over(package).is_none() && !desk.offers_of(package).any(|offer| offer.is_pending(end) || offer.is_engaged(end))
+        let waits = |package: &PackageId| {
+            desk.over(package).is_none()
+                && !desk.offers_of(package).any(|offer| offer.is_pending(end) || offer.is_engaged(end))
         };
         self.drop_event(|event| matches!(event, DeskEvent::Escalated { package, .. } if waits(package)))
     }

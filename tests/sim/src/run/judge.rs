@@ -108,7 +108,9 @@ fn unsettled(world: &World) -> Option<Found> {
     let received = Received { at: world.now(), by: actor(Role::System, "desk") };
     match desk.handle(desk::Command::Wake, &received, world.now()) {
         Ok(left) if left.is_empty() => None,
-        Ok(left) => Some(Found::new("V1", format!("at {} the desk has left undone what is due: {left:?}", world.now()))),
+        Ok(left) => {
+            Some(Found::new("V1", format!("at {} the desk has left undone what is due: {left:?}", world.now())))
+        }
         Err(rejection) => Some(Found::new("V1", format!("{rejection:?}"))),
     }
 }
@@ -179,7 +181,8 @@ fn unended(world: &World, log: &[Entry]) -> Vec<Found> {
     let desk = Timeline::of(log);
     let end = Moment::end_of(desk.steps.len());
     let late = desk.offers.values().filter(|offer| offer.is_pending(end) && offer.expires_at < world.now());
-    late.map(|offer| Found::new("V2", format!("offer {} stands though it ended at {}", offer.id, offer.expires_at))).collect()
+    late.map(|offer| Found::new("V2", format!("offer {} stands though it ended at {}", offer.id, offer.expires_at)))
+        .collect()
 }
 
 /// V4: nobody waits in vain: either somebody who may be asked is only busy, or a person was told since it was last asked for.
@@ -192,7 +195,8 @@ fn untold(world: &World, log: &[Entry]) -> Vec<Found> {
         for event in &at.commit.events {
             if let Event::Desk(DeskEvent::Escalated { package, .. }) = event {
                 told.insert(package, at.position);
-            } else if let Event::Desk(DeskEvent::Offered { package, .. } | DeskEvent::Reopened { package, .. }) = event {
+            } else if let Event::Desk(DeskEvent::Offered { package, .. } | DeskEvent::Reopened { package, .. }) = event
+            {
                 asked.insert(package, at.position);
             }
         }

@@ -280,7 +280,8 @@ impl People {
         let rng = &mut self.rng;
         match event {
             AssessmentEvent::Assessed { .. } => {
-                let after = if rng.seldom(8) { rng.between(20 * HOUR, 60 * HOUR) } else { rng.magnitude(MINUTE, 6 * HOUR) };
+                let after =
+                    if rng.seldom(8) { rng.between(20 * HOUR, 60 * HOUR) } else { rng.magnitude(MINUTE, 6 * HOUR) };
                 later.push((after, Act::Judge(request)));
             }
             AssessmentEvent::OverrideProposed { bands, .. } => {

@@ -132,7 +132,12 @@ impl Plan {
         let hours = rng.between(6, 60);
         let number = |rng: &mut Rng, low, high| u32::try_from(rng.between(low, high)).unwrap_or(0);
         let mut requests = number(&mut rng, 4, 30);
-        let burst = if rng.seldom(24) { number(&mut rng, 20, 60) } else { 0 };
+        let burst = match rng.below(4_000) {
+            0 => 1_000,
+            1..=20 => number(&mut rng, 100, 300),
+            21..=180 => number(&mut rng, 20, 80),
+            _ => 0,
+        };
         requests = requests.saturating_add(burst);
         let meddling = number(&mut rng, 20, 140);
         let processes = if rng.seldom(4) { 2 } else { 3 };
@@ -150,7 +155,8 @@ impl Plan {
 
     /// Plans with a little less, the boldest first.
     pub fn smaller(&self) -> Vec<Self> {
-        let less = |number: u32| [0, number / 2, number.saturating_sub(1)].into_iter().filter(move |less| *less < number);
+        let less =
+            |number: u32| [0, number / 2, number.saturating_sub(1)].into_iter().filter(move |less| *less < number);
         let mut plans = Vec::new();
         let present = self.rates.present();
         if present.len() > 1 {

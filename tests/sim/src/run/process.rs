@@ -371,9 +371,10 @@ impl Process {
             self.outs.push(Out::Answer(asker, Err(Undone::Unavailable(why))));
             return;
         }
-        match command {
-            Command::Desk(command) => self.desk_call(asker, command, meta),
-            command => self.execute(asker, subject, command, meta, at),
+        if let Command::Desk(command) = command {
+            self.desk_call(asker, command, meta);
+        } else {
+            self.execute(asker, subject, command, meta, at);
         }
     }
 

@@ -62,9 +62,14 @@ impl Sea {
     pub fn answer(&mut self, ask: Ask, remembers: bool, fenced: bool) -> (Told, Option<Record>) {
         match ask {
             Ask::Append(subject, expected, frame, bytes) => {
-                let expected = if fenced && expected < u64::MAX { expected } else { block_on(self.memory.head(&subject)).unwrap_or(expected) };
+                let expected = if fenced && expected < u64::MAX {
+                    expected
+                } else {
+                    block_on(self.memory.head(&subject)).unwrap_or(expected)
+                };
                 let appended = block_on(self.memory.append(&subject, expected, frame, bytes.clone()));
-                let record = appended.as_ref().ok().map(|sequence| Record { sequence: *sequence, subject, frame, bytes });
+                let record =
+                    appended.as_ref().ok().map(|sequence| Record { sequence: *sequence, subject, frame, bytes });
                 if let Some(record) = &record {
                     self.records.push(record.clone());
                     self.frames.insert(frame, record.sequence);

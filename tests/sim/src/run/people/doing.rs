@@ -138,7 +138,10 @@ impl People {
             }
             15 => {
                 let until = cast::at(if self.rng.seldom(2) { self.rng.between(1, 50) } else { 300 });
-                let act = cast::act(1, cast::at(-10), until);
+                let mut act = cast::act(1, cast::at(-10), until);
+                if self.rng.seldom(6) {
+                    act.days_max = Some(1);
+                }
                 let subject = self.subjects.third_country(act.country).ok();
                 (subject, Command::ThirdCountry(third_country::Command::Authorise(act)))
             }

@@ -19,10 +19,7 @@ use muster_domain::{
 };
 use muster_golden::values::{country, offer_id, package_id, provider_id, request_id, subject_ref};
 
-use super::{
-    Asked, People,
-    doing::officer,
-};
+use super::{Asked, People, doing::officer};
 use crate::run::cast::{self, actor};
 
 impl People {
@@ -136,7 +133,11 @@ impl People {
             _ => {
                 let outcome = self.rng.pick(&[Outcome::Granted, Outcome::Refused, Outcome::PartlyGranted]).copied();
                 let outcome = outcome.unwrap_or(Outcome::Granted);
-                let cuts = if self.rng.seldom(3) { vec![Cut { what: "teams".to_owned(), reason: "few".to_owned() }] } else { vec![] };
+                let cuts = if self.rng.seldom(3) {
+                    vec![Cut { what: "teams".to_owned(), reason: "few".to_owned() }]
+                } else {
+                    vec![]
+                };
                 let late = now.plus(std::time::Duration::from_secs(3600));
                 let mut act = cast::act(1, cast::at(-10), late);
                 act.days_max = Some(1).filter(|_| self.rng.seldom(2));

@@ -4,10 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use muster_dispatch::writer::{Input, Output, Stop, Ticket, Writer};
-use muster_domain::{
-    dispatch::desk::Command,
-    kernel::{OfferId, Timestamp},
-};
+use muster_domain::{dispatch::desk::Command, kernel::Timestamp};
 use muster_journal::{
     append::{Appended, Lost},
     engine::{Broken, Meta, Undone},
@@ -358,7 +355,8 @@ impl Process {
             return self.let_go(State::Stopped);
         }
         let caught_up = holding.writer.taken() >= holding.head;
-        let next = holding.writer.next_look().filter(|_| caught_up);
+        let sleeps = self.bug == Some(Bug::DeskSleeps);
+        let next = holding.writer.next_look().filter(|_| caught_up && !sleeps);
         let earlier = |next: &Timestamp| holding.looks_at.is_none_or(|looks_at| *next < looks_at);
         if let Some(next) = next.filter(earlier) {
             holding.looks_at = Some(next);
@@ -448,8 +446,8 @@ impl Process {
 /// A command that a sabotaged wire changes on its way.
 fn altered(bug: Option<Bug>, command: Box<Command>) -> Box<Command> {
     match (bug, *command) {
-        (Some(Bug::WireMixesOffers), Command::See { by, .. }) => {
-            Box::new(Command::See { offer: OfferId::parse("o-1").unwrap_or_default(), by })
+        (Some(Bug::WireAddsDays), Command::ReportDays { offer, by, days_used }) => {
+            Box::new(Command::ReportDays { offer, by, days_used: days_used.saturating_add(1) })
         }
         (_, command) => Box::new(command),
     }

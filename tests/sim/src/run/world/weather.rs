@@ -1,12 +1,7 @@
 //! What goes wrong, and how everything is well again.
 
 use super::{CLOCK_OFF_MAX, Event, World};
-use crate::run::{
-    bugs::Bug,
-    plan::Fault,
-    process::In,
-    sea::Following,
-};
+use crate::run::{bugs::Bug, plan::Fault, process::In, sea::Following};
 
 impl Event {
     /// The same message once more, if it is one that a network may repeat.
@@ -58,7 +53,8 @@ impl World {
             let late = self.weather.magnitude(1, 2_000);
             self.queue.after(late, again);
         }
-        let travel = if self.strikes(Fault::Delay) { self.weather.magnitude(20, 4_000) } else { self.weather.between(1, 6) };
+        let travel =
+            if self.strikes(Fault::Delay) { self.weather.magnitude(20, 4_000) } else { self.weather.between(1, 6) };
         self.queue.after(travel, message);
     }
 
