@@ -33,6 +33,123 @@ pub struct Forged {
     pub history: Vec<Operation>,
 }
 
+/// What changes a log, and how.
+type Change = fn(&mut Forged) -> Option<()>;
+
+/// The bugs of which the log alone tells.
+const CHANGES: &[(Bug, Change)] = &[
+    (Bug::CommandTwice, Forged::command_twice),
+    (Bug::DayIsLost, Forged::day_is_lost),
+    (Bug::NoTeams, |forged| forged.terms(|terms| terms.contracts.iter_mut().for_each(|c| c.capacity.teams = 0))),
+    (Bug::Speechless, |forged| forged.terms(|terms| terms.languages.clear())),
+    (Bug::TeamsAppear, |forged| {
+        forged.terms(|terms| {
+            for contract in &mut terms.contracts {
+                contract.capacity.teams += 9;
+                contract.capacity.onsite_teams += 9;
+                contract.capacity.person_days += 9_000;
+            }
+        })
+    }),
+    (Bug::RankIsIgnored, Forged::rank_is_ignored),
+    (Bug::StaleDecision, |forged| {
+        forged.commit(|commit| {
+            commit.decided_at = Some(Position { sequence: 1, index: 7 });
+            Some(())
+        })
+    }),
+    (Bug::AskedAfterWithdrawal, Forged::asked_after_withdrawal),
+    (Bug::StrangerAccepts, |forged| {
+        forged.commit(|commit| {
+            let accepted = |event: &Event| matches!(event, Event::Desk(DeskEvent::Accepted { .. }));
+            commit.events.iter().any(accepted).then(|| commit.actor.principal = principal("firm-9"))
+        })
+    }),
+    (Bug::NotClosed, |forged| {
+        forged.commit(|commit| {
+            let nationally = |event: &Event| matches!(event, Event::Request(RequestEvent::HandledNationally { .. }));
+            commit.events.iter().any(nationally).then(|| drop(commit.events.pop()))
+        })
+    }),
+    (Bug::EarlyEscalation, |forged| {
+        forged.commit(|commit| {
+            let early = |event: &Event| matches!(event, Event::Assessment(AssessmentEvent::Escalated { .. }));
+            let before = commit.received_at.millis() - 7_200_000;
+            commit.events.iter().any(early).then(|| commit.received_at = Timestamp::from_millis(before))
+        })
+    }),
+    (Bug::OfferStandsLonger, |forged| {
+        forged.event(|event| {
+            let Event::Desk(DeskEvent::Offered { expires_at, .. }) = event else { return None };
+            *expires_at = Timestamp::from_millis(expires_at.millis() + 1);
+            Some(())
+        })
+    }),
+    (Bug::OnePerson, Forged::one_person),
+    (Bug::FinishedUntruly, |forged| {
+        forged.event(|event| {
+            let Event::Desk(DeskEvent::RequestFinished { supported, .. }) = event else { return None };
+            *supported = !*supported;
+            Some(())
+        })
+    }),
+    (Bug::RefusedSilently, |forged| {
+        forged.event(|event| {
+            let Event::Assessment(AssessmentEvent::Decided { outcome: Outcome::Refused, reason, .. }) = event else {
+                return None;
+            };
+            reason.clear();
+            Some(())
+        })
+    }),
+    (Bug::AssessedElsewhere, |forged| {
+        forged.event(|event| {
+            let Event::Assessment(AssessmentEvent::Assessed { live, .. }) = event else { return None };
+            *live = false;
+            Some(())
+        })
+    }),
+    (Bug::LastRecordIsLost, |forged| forged.log.pop().map(drop)),
+    (Bug::OrderIsLost, Forged::order_is_lost),
+    (Bug::SequenceIsSkipped, |forged| forged.another(2, |_| {})),
+    (Bug::WrongSubject, |forged| {
+        forged.another(1, |event| {
+            if let Event::Hospital(HospitalEvent::Amended(hospital) | HospitalEvent::Registered(hospital)) = event {
+                hospital.id = super::cast::hospital(3).id;
+            }
+        })
+    }),
+    (Bug::ChainIsCut, |forged| {
+        forged.log.last_mut().map(|entry| {
+            entry.frame.previous = [7; 32];
+            entry.bytes = stored::encode(&entry.frame);
+        })
+    }),
+    (Bug::BytesRot, |forged| {
+        forged.log.last_mut().map(|entry| {
+            let mut bytes = entry.bytes.to_vec();
+            bytes.iter_mut().rev().take(1).for_each(|byte| *byte ^= 1);
+            entry.bytes = bytes.into();
+        })
+    }),
+    (Bug::TakenLies, |forged| {
+        forged.commit(|commit| {
+            let taken = commit.taken.as_mut().filter(|taken| **taken > 4)?;
+            *taken = 1;
+            Some(())
+        })
+    }),
+    (Bug::TimeGoesBack, |forged| {
+        forged.commit(|commit| {
+            commit.recorded_at = Timestamp::from_millis(commit.recorded_at.millis() - 3_600_000);
+            commit.received_at = commit.recorded_at;
+            Some(())
+        })
+    }),
+    (Bug::OfferNeverEnds, Forged::offer_never_ends),
+    (Bug::NobodyIsTold, Forged::nobody_is_told),
+];
+
 impl Forged {
     /// Changes one thing; whether there was anything to change.
     pub fn forge(&mut self, bug: Bug) -> bool {
@@ -72,109 +189,8 @@ impl Forged {
     }
 
     fn change(&mut self, bug: Bug) -> Option<()> {
-        match bug {
-            Bug::CommandTwice => self.command_twice(),
-            Bug::DayIsLost => self.day_is_lost(),
-            Bug::NoTeams => self.terms(|terms| terms.contracts.iter_mut().for_each(|c| c.capacity.teams = 0)),
-            Bug::Speechless => self.terms(|terms| terms.languages.clear()),
-            Bug::TeamsAppear => self.terms(|terms| {
-                for contract in &mut terms.contracts {
-                    contract.capacity.teams += 9;
-                    contract.capacity.onsite_teams += 9;
-                    contract.capacity.person_days += 9_000;
-                }
-            }),
-            Bug::RankIsIgnored => self.rank_is_ignored(),
-            Bug::StaleDecision => self.commit(|commit| {
-                commit.decided_at = Some(Position { sequence: 1, index: 7 });
-                Some(())
-            }),
-            Bug::AskedAfterWithdrawal => self.asked_after_withdrawal(),
-            Bug::StrangerAccepts => self.commit(|commit| {
-                let accepted = |event: &Event| matches!(event, Event::Desk(DeskEvent::Accepted { .. }));
-                commit.events.iter().any(accepted).then(|| commit.actor.principal = principal("firm-9"))
-            }),
-            Bug::NotClosed => self.commit(|commit| {
-                let nationally =
-                    |event: &Event| matches!(event, Event::Request(RequestEvent::HandledNationally { .. }));
-                commit.events.iter().any(nationally).then(|| drop(commit.events.pop()))
-            }),
-            Bug::EarlyEscalation => self.commit(|commit| {
-                let early = |event: &Event| matches!(event, Event::Assessment(AssessmentEvent::Escalated { .. }));
-                let before = commit.received_at.millis() - 7_200_000;
-                commit.events.iter().any(early).then(|| commit.received_at = Timestamp::from_millis(before))
-            }),
-            Bug::OfferStandsLonger => self.event(|event| {
-                let Event::Desk(DeskEvent::Offered { expires_at, .. }) = event else { return None };
-                *expires_at = Timestamp::from_millis(expires_at.millis() + 1);
-                Some(())
-            }),
-            Bug::OnePerson => self.one_person(),
-            Bug::FinishedUntruly => self.event(|event| {
-                let Event::Desk(DeskEvent::RequestFinished { supported, .. }) = event else { return None };
-                *supported = !*supported;
-                Some(())
-            }),
-            Bug::RefusedSilently => self.event(|event| {
-                let Event::Assessment(AssessmentEvent::Decided { outcome: Outcome::Refused, reason, .. }) = event
-                else {
-                    return None;
-                };
-                reason.clear();
-                Some(())
-            }),
-            Bug::AssessedElsewhere => self.event(|event| {
-                let Event::Assessment(AssessmentEvent::Assessed { live, .. }) = event else { return None };
-                *live = false;
-                Some(())
-            }),
-            Bug::LastRecordIsLost => self.log.pop().map(drop),
-            Bug::OrderIsLost => self.order_is_lost(),
-            Bug::SequenceIsSkipped => self.another(2, |_| {}),
-            Bug::WrongSubject => self.another(1, |event| {
-                if let Event::Hospital(HospitalEvent::Amended(hospital) | HospitalEvent::Registered(hospital)) = event {
-                    hospital.id = super::cast::hospital(3).id;
-                }
-            }),
-            Bug::ChainIsCut => self.log.last_mut().map(|entry| {
-                entry.frame.previous = [7; 32];
-                entry.bytes = stored::encode(&entry.frame);
-            }),
-            Bug::BytesRot => self.log.last_mut().map(|entry| {
-                let mut bytes = entry.bytes.to_vec();
-                bytes.iter_mut().rev().take(1).for_each(|byte| *byte ^= 1);
-                entry.bytes = bytes.into();
-            }),
-            Bug::TakenLies => self.commit(|commit| {
-                let taken = commit.taken.as_mut().filter(|taken| **taken > 4)?;
-                *taken = 1;
-                Some(())
-            }),
-            Bug::TimeGoesBack => self.commit(|commit| {
-                commit.recorded_at = Timestamp::from_millis(commit.recorded_at.millis() - 3_600_000);
-                commit.received_at = commit.recorded_at;
-                Some(())
-            }),
-            Bug::OfferNeverEnds => self.offer_never_ends(),
-            Bug::NobodyIsTold => self.nobody_is_told(),
-            Bug::NoFence
-            | Bug::SilenceIsSuccess
-            | Bug::RetriesExpectNothing
-            | Bug::ReceivedInTheFuture
-            | Bug::WrongClocksWrite
-            | Bug::EscalationsAreSwallowed
-            | Bug::AgendaForgets
-            | Bug::ProjectedTwice
-            | Bug::ProjectionSkips
-            | Bug::GapsAreNotSeen
-            | Bug::FollowerStalls
-            | Bug::DeskSleeps
-            | Bug::AllHold
-            | Bug::LeaseIsLeft
-            | Bug::WireAddsDays
-            | Bug::ProcessIsDeaf
-            | Bug::IdsAreRandom => None,
-        }
+        let (_, change) = CHANGES.iter().find(|(changes, _)| *changes == bug)?;
+        change(self)
     }
 
     fn command_twice(&mut self) -> Option<()> {

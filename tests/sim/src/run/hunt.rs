@@ -99,6 +99,8 @@ pub fn shrink(plan: &Plan, ids: &BTreeSet<&'static str>, bug: Option<Bug>) -> Pl
 pub struct Sum {
     /// Runs.
     pub runs: u64,
+    /// All their logs and all that happened, as one number: another build of the same code has the same.
+    pub hash: u64,
     /// Simulated milliseconds.
     pub millis: i64,
     /// Of these, with nothing but renewals.
@@ -124,6 +126,7 @@ impl Sum {
     pub fn add(&mut self, report: Report) {
         let one = Self {
             runs: 1,
+            hash: report.hash.iter().take(8).fold(report.trace, |sum, byte| sum.rotate_left(8) ^ u64::from(*byte)),
             millis: report.millis,
             skipped: report.skipped,
             steps: report.steps,
@@ -140,6 +143,7 @@ impl Sum {
     /// With many more.
     pub fn join(&mut self, other: Self) {
         self.runs = self.runs.saturating_add(other.runs);
+        self.hash = self.hash.wrapping_add(other.hash);
         self.millis = self.millis.saturating_add(other.millis);
         self.skipped = self.skipped.saturating_add(other.skipped);
         self.steps = self.steps.saturating_add(other.steps);
@@ -224,6 +228,7 @@ impl std::fmt::Display for Sum {
             "{faults} faults: {}",
             self.faults.iter().map(|(fault, times)| format!("{} {times}", fault.name())).collect::<Vec<_>>().join(", ")
         )?;
+        writeln!(f, "hash {:016x}", self.hash)?;
         write!(f, "{} checks, {} runs with violations", self.checks, self.failed.len())
     }
 }
