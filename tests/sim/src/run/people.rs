@@ -219,7 +219,7 @@ impl People {
     }
 
     /// A record is in the log; what people will do about it.
-    pub fn hear(&mut self, record: &Record, _: Timestamp) -> Later {
+    pub fn hear(&mut self, record: &Record) -> Later {
         let mut later = Vec::new();
         let commits = stored::decode(&record.bytes).map(|frame| frame.commits).unwrap_or_default();
         for event in commits.iter().flat_map(|commit| &commit.events) {

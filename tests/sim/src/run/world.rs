@@ -6,7 +6,11 @@ mod weather;
 use std::collections::{BTreeMap, VecDeque};
 
 use muster_domain::kernel::{RealmId, Timestamp};
-use muster_journal::{port::Record, subjects::Subjects};
+use muster_journal::{
+    engine::{Done, Undone},
+    port::{AppendError, Record},
+    subjects::Subjects,
+};
 use uuid::Uuid;
 
 use self::calls::Clients;
@@ -18,7 +22,7 @@ use super::{
     coverage::Reached,
     people::{Act, People},
     plan::{Fault, Plan},
-    process::{Ask, Asker, Call, In, Moment, Out, Process, Standing},
+    process::{Ask, Asker, Call, In, Moment, Out, Process, Standing, Told},
     queue::Queue,
     rng::Rng,
     sea::{Following, Sea, Subscription, refused, silence},
@@ -47,7 +51,7 @@ pub(super) enum Event {
     /// A client's call reaches a process.
     Calls(usize, u64, Box<Call>),
     /// An answer reaches a client.
-    ToClient(u64, Result<muster_journal::engine::Done, muster_journal::engine::Undone>),
+    ToClient(u64, Result<Done, Undone>),
     /// A client stops waiting.
     Hangs(u64),
     /// A client tries again.
@@ -387,7 +391,7 @@ impl World {
             let late = self.weather.magnitude(900, 30_000);
             return self.queue.after(late, Event::ToSea(name, epoch, call, ask));
         } else if matches!(ask, Ask::Append(..)) && self.strikes(Fault::Conflict) {
-            super::process::Told::Appended(Err(muster_journal::port::AppendError::Conflict))
+            Told::Appended(Err(AppendError::Conflict))
         } else {
             let (remembers, fenced) = (self.weather.seldom(2), !matches!(self.bug, Some(Bug::NoFence | Bug::AllHold)));
             let append = matches!(ask, Ask::Append(..));
@@ -409,7 +413,7 @@ impl World {
         for following in followers {
             self.pump(following);
         }
-        for (millis, act) in self.people.hear(record, cast::at_millis(self.queue.now())) {
+        for (millis, act) in self.people.hear(record) {
             self.queue.after(millis, Event::Act(Box::new(act)));
         }
     }

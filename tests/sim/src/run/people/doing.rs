@@ -66,7 +66,6 @@ where
 impl People {
     /// What is asked for an act, and what follows by itself.
     pub(super) fn does(&mut self, act: Act, now: Timestamp, sea: &Sea) -> (Asked, Later) {
-        let none = Vec::new;
         let asked = match act {
             Act::Found(n) => self.found(n),
             Act::Open(hospital) => self.open(hospital),
@@ -114,7 +113,7 @@ impl People {
             Act::Meddle => self.meddle(now),
             Act::Cross(request) => self.meddle_with_request(request),
         };
-        (asked, none())
+        (asked, Vec::new())
     }
 
     /// The realm, its parties, and a mandate and a policy for some.

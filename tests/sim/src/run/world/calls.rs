@@ -68,14 +68,12 @@ pub(super) struct Clients {
     made: u64,
     ended: Vec<(Operation, bool)>,
     pub(super) refused: Vec<Refused>,
-    /// Commands of which nobody ever heard.
-    pub(super) gave_up: Vec<Uuid>,
 }
 
 impl Clients {
     pub(super) fn new(seed: u64) -> Self {
-        let (errands, waiting, ended, refused, gave_up) = Default::default();
-        Self { rng: Rng::new(seed, "clients"), errands, waiting, made: 0, ended, refused, gave_up }
+        let (errands, waiting, ended, refused) = Default::default();
+        Self { rng: Rng::new(seed, "clients"), errands, waiting, made: 0, ended, refused }
     }
 
     pub(super) fn add(&mut self, call: Call) -> u64 {
@@ -188,10 +186,6 @@ impl World {
             let pause = self.clients.rng.magnitude(100, 10_000);
             return self.queue.after(pause, Event::Again(operation));
         }
-        if let Some(errand) = self.clients.errands.remove(&operation)
-            && again
-        {
-            self.clients.gave_up.push(errand.call.id);
-        }
+        self.clients.errands.remove(&operation);
     }
 }
