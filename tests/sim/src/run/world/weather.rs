@@ -4,12 +4,13 @@ use super::{CLOCK_OFF_MAX, Event, World};
 use crate::run::{bugs::Bug, plan::Fault, process::In, sea::Following};
 
 impl Event {
-    /// The same message once more, if it is one that a network may repeat.
+    /// The same message once more, if it is one that may be repeated on its way. A call is not: its transport delivers it once,
+    /// and whoever calls again does so because it heard nothing. A refusal is not kept, so a copy that came later could be done.
     fn again(&self) -> Option<Self> {
         match self {
             Self::ToSea(name, epoch, call, ask) => Some(Self::ToSea(*name, *epoch, *call, ask.clone())),
+            Self::ToProcess(_, _, In::Relayed(..)) | Self::Calls(..) => None,
             Self::ToProcess(name, epoch, input) => Some(Self::ToProcess(*name, *epoch, input.clone())),
-            Self::Calls(name, call, what) => Some(Self::Calls(*name, *call, what.clone())),
             Self::ToClient(call, answer) => Some(Self::ToClient(*call, answer.clone())),
             Self::Lease(..)
             | Self::GiveUp(..)
