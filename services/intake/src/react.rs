@@ -143,7 +143,11 @@ impl Errands {
             }
             RequestEvent::Submitted { .. } | RequestEvent::Withdrawn { .. } => self.drop_where(request, carries_on),
             RequestEvent::SupportEnded => self.drop_where(request, ends),
-            RequestEvent::Closed { .. } => self.drop_where(request, |_| true),
+            // Nothing more follows: the desk may still say how it took the end, and that is no news here.
+            RequestEvent::Closed { .. } => {
+                self.drop_where(request, |_| true);
+                self.requests.remove(request);
+            }
             RequestEvent::HandledNationally { .. } | RequestEvent::SummaryReportFiled(_) => {}
         }
     }
@@ -163,13 +167,14 @@ impl Errands {
                     self.add(seen, request, "close", Command::Close { reason: CloseReason::Withdrawn });
                 }
             }
-            DeskEvent::RequestFinished { request, supported: true } => {
-                self.add(seen, request, "close", Command::EndSupport);
-            }
-            DeskEvent::RequestFinished { request, supported: false } => {
-                let withdrawn = self.requests.get(request).is_some_and(|known| known.withdrawn);
-                let reason = if withdrawn { CloseReason::Withdrawn } else { CloseReason::Unserved };
-                self.add(seen, request, "close", Command::Close { reason });
+            DeskEvent::RequestFinished { request, supported } => {
+                let command = match self.requests.get(request) {
+                    None => return,
+                    Some(_) if *supported => Command::EndSupport,
+                    Some(Known { withdrawn: true, .. }) => Command::Close { reason: CloseReason::Withdrawn },
+                    Some(_) => Command::Close { reason: CloseReason::Unserved },
+                };
+                self.add(seen, request, "close", command);
             }
             DeskEvent::ProviderTaken { .. }
             | DeskEvent::RequirementTaken(_)

@@ -526,16 +526,16 @@ impl Desk {
     }
 }
 
-/// Whether an event may let a waiting package in or call for another one to be asked: what takes nothing but what was held
-/// already, or only tells how work goes, does neither.
+/// Whether an event may let a waiting package in, call for another one to be asked, or leave a waiting one without hope, as
+/// days do that nobody gives back: what takes nothing but what was held already, or only tells how work goes, does not.
 fn unsettles(event: &DeskEvent) -> bool {
     match event {
         DeskEvent::Seen { .. }
         | DeskEvent::Accepted { .. }
         | DeskEvent::StageReached { .. }
-        | DeskEvent::DaysReported { .. }
         | DeskEvent::Extended { .. } => false,
-        DeskEvent::ProviderTaken { .. }
+        DeskEvent::DaysReported { .. }
+        | DeskEvent::ProviderTaken { .. }
         | DeskEvent::RequirementTaken(_)
         | DeskEvent::CouncilActTaken(_)
         | DeskEvent::RepealTaken { .. }

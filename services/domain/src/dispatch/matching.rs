@@ -124,21 +124,26 @@ impl Matching {
         }
     }
 
-    /// The same with a job seated at one of its options once these have left it and so much room was made, before anybody else
-    /// moves in; `None` if the place does not hold the job even then.
+    /// The same with a job in once these have left a place and so much room was made there, before anybody who pays less moves
+    /// in: the job itself, or whoever makes way for it elsewhere; `None` if it does not get in even then.
     pub fn seated(&self, job: usize, place: usize, leaving: &[usize], room: Slots) -> Option<Self> {
         let wanted = self.jobs.get(job)?;
         let left = leaving.iter().filter_map(|other| self.jobs.get(*other)).map(|other| other.takes);
         let free = left.fold(self.free(place).and(&room), |free, takes| free.and(&takes));
-        if !free.holds(&wanted.takes) || !wanted.options().any(|(gate, _)| gate / 2 == place) {
-            return None;
-        }
+        let fits = free.holds(&wanted.takes) && wanted.options().any(|(gate, _)| gate / 2 == place);
         let mut seated = self.clone();
         for other in leaving {
             seated.leave(*other);
         }
         *seated.free.get_mut(place)? = free;
-        seated.take(job, place);
+        if fits {
+            seated.take(job, place);
+        } else {
+            seated.open();
+            if !seated.place(job) {
+                return None;
+            }
+        }
         seated.room_was_made(place);
         Some(seated)
     }

@@ -45,3 +45,33 @@ proptest! {
         prop_assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 }
+
+/// The firm that a lower package leaves is taken by whoever makes way for the higher one, before anybody who pays less there.
+#[test]
+fn room_that_is_made_serves_whom_it_is_made_for() {
+    use steps::{
+        Step::{Enrol, Policy, Rush, Suspend, Work},
+        Work::{Accept, See},
+    };
+    let steps = [
+        Enrol(4, 13_919),
+        Rush(163, 29_464),
+        Enrol(2, 12_092),
+        Rush(0, 55_037),
+        Policy(0),
+        Enrol(1, 42_141),
+        Rush(11, 44_820),
+        Work(0, Accept),
+        Work(0, Accept),
+        Rush(0, 2308),
+        Step::Deaf,
+        Work(0, See),
+        Enrol(0, 35_279),
+        Suspend(2, false),
+        Enrol(2, 13_238),
+        Work(13, Accept),
+        Enrol(0, 25_448),
+    ];
+    let wrong = wrong(&steps.map(|step| (0, step)));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

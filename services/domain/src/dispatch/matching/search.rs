@@ -307,7 +307,7 @@ impl Matching {
 
     /// Opens the gates that were shut. The prices of those shut by one search rise, all alike, until nobody gains by going
     /// there, neither from open gates nor from those that were shut later.
-    fn open(&mut self) {
+    pub(super) fn open(&mut self) {
         let mut nodes: Vec<_> = (0..self.at.len()).collect();
         nodes.sort_by_key(|node| Reverse(self.prices.shut_by(*node)));
         let mut gains = BTreeMap::new();

@@ -92,3 +92,17 @@ fn when_all_days_are_used_a_human_is_told_for_nothing_else_gives_more() {
     let Some(DeskEvent::Escalated { considered, .. }) = told else { panic!("{events:?}") };
     assert_eq!(considered[0].standing, Verdict::Dropped(Rule::FreeCapacity));
 }
+
+#[test]
+fn days_reported_as_used_may_leave_a_waiting_package_without_hope() {
+    let mut firm = provider("a", 1);
+    firm.contracts[0].capacity.person_days = 30;
+    firm.contracts[0].capacity.pre_committed_days = 0;
+    let mut desk = desk(vec![Command::TakeProvider(firm), grant("r1", 3, 1, 0), grant("r2", 3, 1, 0)]);
+    ask(&mut desk, accept(1, "a"), &received(0)).unwrap();
+    let report = |days_used| Command::ReportDays { offer: offer(1), by: by("a"), days_used };
+    let events = ask(&mut desk, report(5), &received(1)).unwrap();
+    assert_eq!(events.len(), 1, "what is left may come back");
+    let events = ask(&mut desk, report(15), &received(2)).unwrap();
+    assert!(events.iter().any(|event| matches!(event, DeskEvent::Escalated { .. })), "{events:?}");
+}
