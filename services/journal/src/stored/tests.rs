@@ -169,7 +169,7 @@ fn a_message_with_a_wrong_field_is_refused_with_its_place() {
     );
     assert_eq!(
         hospital(|kept| kept.id.clear()),
-        format!("{at}.hospital.id {about}: '' is not a hospital id: 1 to 64 of a-z, 0-9 and '-'")
+        format!("{at}.hospital.id {about}: '' is no hospital id: 1 to 64 of a-z, 0-9 and '-'")
     );
 
     let about = "(registry.realm.opened version 1)";
