@@ -1,7 +1,8 @@
 //! A journal on NATS JetStream: one stream per realm, one message per record.
 //!
 //! The server compares the expected last sequence of the message's subject, so any number of processes may append. Whatever is
-//! decided on is read from the stream's leader; followers read from any server and check that no sequence is missing.
+//! decided on is read from the stream's leader, and counts only if that leader holds every record: one whose disk is damaged
+//! says "not found" and nothing else. Followers read from any server and check that no sequence is missing.
 
 pub(crate) mod bucket;
 mod follow;
@@ -9,7 +10,7 @@ mod safety;
 mod stream;
 
 use crate::{
-    local::refuse_too_large,
+    local::{lock, refuse_too_large},
     port::{AppendError, FRAME_BYTES_MAX, Journal, ReadError, Record, Records, Subject},
     retry::Delays,
     skew::ClockOff,
@@ -33,7 +34,7 @@ use muster_domain::kernel::{RealmId, Timestamp};
 pub use safety::Unsafe;
 use serde::Deserialize;
 use serde_json::json;
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Mutex, time::Duration};
 use tokio::{
     sync::watch,
     time::{Instant, timeout_at},
@@ -99,12 +100,32 @@ pub struct JetStream {
     stream: Stream<()>,
     stream_name: String,
     clock_off: watch::Sender<Option<ClockOff>>,
+    /// Who led when the leader was last found to hold every record.
+    whole: Mutex<Option<Led>>,
+    /// What is wrong with the leader, if it lacks records.
+    damaged: watch::Sender<Option<String>>,
 }
 
-/// What the stream's leader says of itself: here, its time alone.
+/// What the stream's leader says of itself: its time, and what it holds.
 #[derive(Deserialize)]
 struct Told {
     ts: String,
+    state: Holds,
+    #[serde(default)]
+    cluster: Led,
+}
+
+#[derive(Deserialize)]
+struct Holds {
+    messages: u64,
+    last_seq: u64,
+}
+
+/// Who leads the stream, and since when; nothing, where one server is alone.
+#[derive(Clone, Default, Deserialize, PartialEq, Eq)]
+struct Led {
+    leader: Option<String>,
+    leader_since: Option<String>,
 }
 
 impl JetStream {
@@ -125,8 +146,8 @@ impl JetStream {
         let unavailable =
             |error: async_nats::jetstream::context::GetStreamError| ConnectError::Invalid(error.to_string());
         let stream = context.get_stream_no_info(&stream_name).await.map_err(unavailable)?;
-        let clock_off = watch::Sender::default();
-        Ok(Self { realm: realm.clone(), options, client, context, stream, stream_name, clock_off })
+        let (clock_off, whole, damaged) = Default::default();
+        Ok(Self { realm: realm.clone(), options, client, context, stream, stream_name, clock_off, whole, damaged })
     }
 
     /// Every setting of the servers and the stream under which an acknowledged record might be lost, or that cannot be read;
@@ -135,12 +156,14 @@ impl JetStream {
         safety::inspect(&self.stream, &self.options.monitors).await
     }
 
-    /// Compares this process's clock, read by `now`, with that of the stream's leader. What is found holds until the next time.
-    pub async fn compare_clocks(&self, now: impl Fn() -> Timestamp) -> Result<(), ReadError> {
-        let (subject, question) = (format!("STREAM.INFO.{}", self.stream_name), json!({}));
+    /// Looks whether the stream's leader holds every record, and compares its clock with this process's, read by `now`. What
+    /// is found holds until the next time.
+    pub async fn look_at_leader(&self, now: impl Fn() -> Timestamp) -> Result<(), ReadError> {
         let before = now();
-        let Told { ts } = self.context.request(subject, &question).await.map_err(unavailable)?;
+        let told = self.told().await?;
         let after = now();
+        self.note(&told);
+        let ts = told.ts;
         let theirs =
             parse_rfc3339(&ts).map_err(|error| ReadError::Unavailable(format!("its time is '{ts}': {error}")))?;
         let theirs = i64::try_from(theirs.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX);
@@ -153,6 +176,56 @@ impl JetStream {
             }
         }
         Ok(())
+    }
+
+    async fn told(&self) -> Result<Told, ReadError> {
+        self.context.request(format!("STREAM.INFO.{}", self.stream_name), &json!({})).await.map_err(unavailable)
+    }
+
+    /// Takes down who leads and what it holds; what is wrong with it, if it lacks records.
+    fn note(&self, Told { state: Holds { messages, last_seq }, cluster, .. }: &Told) -> Option<String> {
+        let leader = cluster.leader.as_deref().unwrap_or("the server");
+        let damaged = (messages != last_seq)
+            .then(|| format!("{leader} leads and holds {messages} of its {last_seq} records; {}", safety::REBUILD));
+        *lock(&self.whole) = damaged.is_none().then(|| cluster.clone());
+        let turns =
+            |known: &mut Option<String>| std::mem::replace(known, damaged.clone()).is_some() != damaged.is_some();
+        if self.damaged.send_if_modified(turns) {
+            match &damaged {
+                Some(says) => tracing::error!("nothing is decided or written until another server leads: {says}"),
+                None => tracing::info!("a server that holds every record leads"),
+            }
+        }
+        damaged
+    }
+
+    /// Reads from a leader that holds every record: the same led before and after, and was whole both times.
+    async fn read_whole<T, F>(&self, read: impl Fn() -> F) -> Result<T, ReadError>
+    where
+        F: Future<Output = Result<T, ReadError>>,
+    {
+        loop {
+            let before = lock(&self.whole).clone();
+            let value = read().await?;
+            let told = self.told().await?;
+            if let Some(says) = self.note(&told) {
+                return Err(ReadError::Unavailable(says));
+            }
+            if before.is_some_and(|before| before == told.cluster) {
+                return Ok(value);
+            }
+        }
+    }
+
+    async fn loaded(&self, subject: &Subject, after: u64) -> Result<Vec<Record>, ReadError> {
+        let mut records = Vec::new();
+        let mut next = after.saturating_add(1);
+        loop {
+            let asked = self.stream.raw_message_builder().sequence(next).next_by_subject(subject.as_str());
+            let Some(message) = found(asked.send().await)? else { return Ok(records) };
+            next = message.sequence.saturating_add(1);
+            records.push(record(message.sequence, &message.subject, Some(&message.headers), message.payload)?);
+        }
     }
 
     /// Whose log it is.
@@ -198,6 +271,9 @@ impl Journal for JetStream {
         if !subject.as_str().starts_with(&format!("muster.{}.", self.realm)) {
             return Err(AppendError::Unavailable(format!("{subject} is not of its realm, {}", self.realm)));
         }
+        if let Some(says) = &*self.damaged.borrow() {
+            return Err(AppendError::Unavailable(says.clone()));
+        }
         if let Some(off) = *self.clock_off.borrow() {
             return Err(AppendError::ClockOff(off));
         }
@@ -216,14 +292,7 @@ impl Journal for JetStream {
     }
 
     async fn load(&self, subject: &Subject, after: u64) -> Result<Vec<Record>, ReadError> {
-        let mut records = Vec::new();
-        let mut next = after.saturating_add(1);
-        loop {
-            let asked = self.stream.raw_message_builder().sequence(next).next_by_subject(subject.as_str());
-            let Some(message) = found(asked.send().await)? else { return Ok(records) };
-            next = message.sequence.saturating_add(1);
-            records.push(record(message.sequence, &message.subject, Some(&message.headers), message.payload)?);
-        }
+        self.read_whole(|| self.loaded(subject, after)).await
     }
 
     async fn record(&self, sequence: u64) -> Result<Record, ReadError> {
@@ -234,13 +303,16 @@ impl Journal for JetStream {
     }
 
     async fn head(&self, subject: &Subject) -> Result<u64, ReadError> {
-        let asked = self.stream.raw_message_builder().last_by_subject(subject.as_str());
-        Ok(found(asked.send().await)?.map_or(0, |message| message.sequence))
+        let head = || async {
+            let asked = self.stream.raw_message_builder().last_by_subject(subject.as_str());
+            Ok(found(asked.send().await)?.map_or(0, |message| message.sequence))
+        };
+        self.read_whole(head).await
     }
 
     async fn last(&self) -> Result<u64, ReadError> {
-        let info = self.stream.get_info().await.map_err(unavailable)?;
-        Ok(info.state.last_sequence)
+        let told = self.told().await?;
+        self.note(&told).map_or(Ok(told.state.last_seq), |says| Err(ReadError::Unavailable(says)))
     }
 
     fn subscribe(&self, after: u64) -> Records {

@@ -35,8 +35,8 @@ pub struct Health {
     pub version: String,
     /// The journal: `embedded`, `jetstream` or `memory`.
     pub journal: &'static str,
-    /// Settings under which an acknowledged commit could be lost.
-    pub unsafe_settings: Vec<UnsafeSetting>,
+    /// Settings under which an acknowledged commit could be lost, as last read.
+    pub unsafe_settings: Arc<dyn Fn() -> Vec<UnsafeSetting> + Send + Sync>,
     /// How each role stands at the moment of asking.
     pub roles: Arc<dyn Fn() -> Vec<RoleHealth> + Send + Sync>,
 }
@@ -45,7 +45,7 @@ impl fmt::Debug for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { version, journal, unsafe_settings, roles } = self;
         let mut told = f.debug_struct("Health");
-        told.field("version", version).field("journal", journal).field("unsafe_settings", unsafe_settings);
+        told.field("version", version).field("journal", journal).field("unsafe_settings", &unsafe_settings());
         told.field("roles", &roles()).finish()
     }
 }

@@ -131,7 +131,7 @@ pub(crate) fn status(
         roles: (health.roles)().into_iter().map(|health| role(health, head.sequence)).collect(),
         version: health.version.clone(),
         journal: health.journal.to_owned(),
-        unsafe_settings: health.unsafe_settings.iter().map(unsafe_setting).collect(),
+        unsafe_settings: (health.unsafe_settings)().iter().map(unsafe_setting).collect(),
     }
 }
 

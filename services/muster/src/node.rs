@@ -51,8 +51,11 @@ use crate::storage::{JournalSpec, NatsOptions, Storage, StorageError};
 /// How long a process may take to finish what is begun.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often the machine's clock is compared with the journal's.
-const COMPARE_EVERY: Duration = Duration::from_secs(1);
+/// How often the journal's leader is looked at: its clock, and whether it holds every record.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often every server of the journal is.
+const INSPECT_EVERY: Duration = Duration::from_secs(10);
 
 /// A service that a process may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -148,7 +151,7 @@ impl Node {
     pub async fn start_by(machine: Arc<dyn Clock>, plan: Plan) -> Result<Self, StartError> {
         let storage = Storage::open(&plan.journal, &plan.realm, &plan.nats).await?;
         if let Some(remote) = &storage.remote {
-            compare_clocks(remote, machine.as_ref()).await;
+            look_at_leader(remote, machine.as_ref()).await;
         }
         let realm = open_realm(storage.journal.clone(), machine.now(), &plan).await?;
         let life = Lifecycle::default();
@@ -168,9 +171,10 @@ impl Node {
         };
         let mut node = Self { realm, edge, address, life };
         let health = HealthReporter::new();
-        let routes = node.services(&plan, &storage, &health, &mut follower);
+        let unsafe_settings = watch::Sender::new(storage.unsafe_settings.clone());
+        let routes = node.services(&plan, &storage, &health, &mut follower, &unsafe_settings);
         if let Some(remote) = storage.remote {
-            node.life.spawn("clock", ends(watch_clock(remote, machine, node.life.stopping())));
+            node.life.spawn("journal", ends(watch_journal(remote, machine, unsafe_settings, node.life.stopping())));
         }
         let (stopping, served) = (node.life.stopping(), CancellationToken::new());
         node.follow(follower, served.clone());
@@ -189,7 +193,14 @@ impl Node {
 
 impl Node {
     /// Starts the services of the plan: their calls, and what they do by themselves.
-    fn services(&mut self, plan: &Plan, storage: &Storage, health: &HealthReporter, follower: &mut Follower) -> Routes {
+    fn services(
+        &mut self,
+        plan: &Plan,
+        storage: &Storage,
+        health: &HealthReporter,
+        follower: &mut Follower,
+        unsafe_settings: &watch::Sender<Vec<Unsafe>>,
+    ) -> Routes {
         let (mut routes, edge) = (Routes::default(), &self.edge);
         let mut names = vec![""];
         let (read, is_read) = watch::channel(false);
@@ -224,8 +235,8 @@ impl Node {
             routes = routes.add_service(server);
         }
         if plan.parts.contains(&Part::Monitor) {
-            let service =
-                muster_monitor::Service::new(edge.clone(), follower, self.health(plan, storage, is_read, deciding));
+            let health = self.health(plan, unsafe_settings.subscribe(), is_read, deciding);
+            let service = muster_monitor::Service::new(edge.clone(), follower, health);
             if let Some(dir) = storage.projections.clone() {
                 self.life.spawn("projector", ends(project(edge.clone(), service.view(), dir)));
             }
@@ -238,11 +249,18 @@ impl Node {
     }
 
     /// How this process stands, for whoever asks monitor: by the same facts as `ready` and `desk_ready`.
-    fn health(&self, plan: &Plan, storage: &Storage, is_read: watch::Receiver<bool>, desk: Option<Desk>) -> Health {
-        let setting = |Unsafe { name, says, way_out }: &Unsafe| UnsafeSetting {
+    fn health(
+        &self,
+        plan: &Plan,
+        unsafe_settings: watch::Receiver<Vec<Unsafe>>,
+        is_read: watch::Receiver<bool>,
+        desk: Option<Desk>,
+    ) -> Health {
+        let accepted = plan.nats.accepted.clone();
+        let setting = move |Unsafe { name, says, way_out }: &Unsafe| UnsafeSetting {
             name: (*name).to_owned(),
             says: format!("{says}; {way_out}"),
-            accepted: true,
+            accepted: accepted.contains(*name),
         };
         let (people, parts) = (self.edge.people.clone(), plan.parts.clone());
         let clock_off = self.edge.journal.clock_off();
@@ -263,7 +281,7 @@ impl Node {
         Health {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             journal: plan.journal.kind(),
-            unsafe_settings: storage.unsafe_settings.iter().map(setting).collect(),
+            unsafe_settings: Arc::new(move || unsafe_settings.borrow().iter().map(&setting).collect()),
             roles: Arc::new(roles),
         }
     }
@@ -304,20 +322,42 @@ async fn ends(running: impl Future<Output = ()>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Compares the machine's clock with the journal's until the process stops.
-async fn watch_clock(journal: Arc<JetStream>, machine: Arc<dyn Clock>, stopping: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(COMPARE_EVERY) => compare_clocks(&journal, machine.as_ref()).await,
-            () = stopping.cancelled() => return,
+/// Looks at the journal's servers until the process stops.
+async fn watch_journal(
+    journal: Arc<JetStream>,
+    machine: Arc<dyn Clock>,
+    unsafe_settings: watch::Sender<Vec<Unsafe>>,
+    stopping: CancellationToken,
+) {
+    let looking = async {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            look_at_leader(&journal, machine.as_ref()).await;
         }
+    };
+    let inspecting = async {
+        loop {
+            tokio::time::sleep(INSPECT_EVERY).await;
+            let found = journal.safety().await;
+            let news = |known: &mut Vec<Unsafe>| std::mem::replace(known, found.clone()) != found;
+            if unsafe_settings.send_if_modified(news) {
+                for Unsafe { name, says, way_out } in &found {
+                    tracing::warn!(name, "{says}; {way_out}");
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = looking => {}
+        () = inspecting => {}
+        () = stopping.cancelled() => {}
     }
 }
 
 /// A journal that does not answer takes no frames either: what was found before holds until it does.
-async fn compare_clocks(journal: &JetStream, machine: &dyn Clock) {
-    if let Err(error) = journal.compare_clocks(|| machine.now()).await {
-        tracing::debug!(%error, "the journal does not say what time it is");
+async fn look_at_leader(journal: &JetStream, machine: &dyn Clock) {
+    if let Err(error) = journal.look_at_leader(|| machine.now()).await {
+        tracing::debug!(%error, "the journal's leader does not answer");
     }
 }
 

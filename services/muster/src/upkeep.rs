@@ -169,7 +169,7 @@ impl KeptArgs {
 
 /// How this machine's clock stands to the journal's, if that has one of its own.
 async fn clock(storage: &Storage) -> Option<Finding> {
-    let compared = storage.remote.as_ref()?.compare_clocks(|| SystemClock.now()).await;
+    let compared = storage.remote.as_ref()?.look_at_leader(|| SystemClock.now()).await;
     let off = *storage.journal.clock_off().borrow();
     Some(match (compared, off) {
         (Err(error), _) => Finding::unwell("clock", error.to_string()),

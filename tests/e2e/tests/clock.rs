@@ -84,7 +84,7 @@ async fn a_journal_takes_nothing_and_lends_nothing_by_a_wrong_clock() {
     let frame = |number| (subject("s"), Uuid::from_u128(number), Bytes::new());
     for (millis, says) in [(5_000, "ahead of"), (-5_000, "behind")] {
         clock.set(millis);
-        one.compare_clocks(|| clock.now()).await.unwrap();
+        one.look_at_leader(|| clock.now()).await.unwrap();
         let (subject, id, bytes) = frame(1);
         let refused = one.append(&subject, 0, id, bytes).await.unwrap_err();
         assert!(matches!(refused, AppendError::ClockOff(_)), "{refused:?}");
@@ -94,7 +94,7 @@ async fn a_journal_takes_nothing_and_lends_nothing_by_a_wrong_clock() {
     }
     assert_eq!(Shared::open(&two, "desk").await.unwrap().take("two").await, Ok(Holding::Mine), "it is free for others");
     clock.set(0);
-    one.compare_clocks(|| clock.now()).await.unwrap();
+    one.look_at_leader(|| clock.now()).await.unwrap();
     let (subject, id, bytes) = frame(1);
     assert_eq!(one.append(&subject, 0, id, bytes).await, Ok(1));
     assert_eq!(lease.take("one").await, Ok(Holding::Theirs("two".to_owned())));

@@ -15,6 +15,10 @@ const REPLICAS_MIN: usize = 3;
 /// Before this version, servers that sync every record are slow, and some lose a replicated stream.
 const VERSION_MIN: (u64, u64) = (2, 15);
 
+/// What to do about a server that lacks records.
+pub(super) const REBUILD: &str =
+    "take this server out before anything else is changed, then rebuild it from one that holds all";
+
 /// A monitor that needs longer is as good as not there.
 const MONITOR_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -135,7 +139,7 @@ fn density(server: &str, stream: &str, jsz: Jsz) -> Option<Unsafe> {
     (state.messages != state.last_seq).then(|| Unsafe {
         name: "missing-records",
         says: format!("{server} holds {} of the {} records of {stream}", state.messages, state.last_seq),
-        way_out: "take this server out before anything else is changed, then rebuild it from one that holds all",
+        way_out: REBUILD,
     })
 }
 

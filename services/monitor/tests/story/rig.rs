@@ -69,14 +69,15 @@ pub fn contact() -> Contact {
 
 fn health() -> Health {
     let role = RoleHealth { role: "monitor".to_owned(), ready: true, ..RoleHealth::default() };
+    let setting = UnsafeSetting {
+        name: "memory".to_owned(),
+        says: "nothing is kept; name a directory".to_owned(),
+        accepted: true,
+    };
     Health {
         version: "0.1.0".to_owned(),
         journal: "memory",
-        unsafe_settings: vec![UnsafeSetting {
-            name: "memory".to_owned(),
-            says: "nothing is kept; name a directory".to_owned(),
-            accepted: true,
-        }],
+        unsafe_settings: Arc::new(move || vec![setting.clone()]),
         roles: Arc::new(move || vec![role.clone()]),
     }
 }
