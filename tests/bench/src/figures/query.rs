@@ -58,7 +58,7 @@ pub async fn measure(effort: Effort) -> Vec<Row> {
     }
     let clock = ManualClock::at(START.plus(EVERY * u32::try_from(effort.board).unwrap()));
     let rig = Rig::start_on(journal.clone(), clock, |edge, follower| {
-        let (version, unsafe_settings, roles) = (String::new(), Vec::new(), Arc::new(Vec::new));
+        let (version, unsafe_settings, roles) = (String::new(), Arc::new(Vec::new), Arc::new(Vec::new));
         let health = Health { version, journal: "memory", unsafe_settings, roles };
         Routes::new(MonitorServiceServer::new(muster_monitor::Service::new(edge.clone(), follower, health)))
     });

@@ -104,8 +104,12 @@ async fn views(journal: Arc<JetStream>) -> Duration {
 
 fn services(edge: &Edge, follower: &mut Follower) -> Routes {
     let (desk, _) = Desk::new(edge, Arc::new(Always));
-    let health =
-        Health { version: String::new(), journal: "jetstream", unsafe_settings: Vec::new(), roles: Arc::new(Vec::new) };
+    let health = Health {
+        version: String::new(),
+        journal: "jetstream",
+        unsafe_settings: Arc::new(Vec::new),
+        roles: Arc::new(Vec::new),
+    };
     Routes::default()
         .add_service(RegistryServiceServer::new(muster_registry::Service::new(edge.clone(), follower)))
         .add_service(IntakeServiceServer::new(muster_intake::Service::new(edge.clone(), follower)))
