@@ -59,9 +59,11 @@ fn facts(log: &[Entry]) -> BTreeMap<Uuid, desk::Command> {
     facts
 }
 
-/// Decides everything again. `given` tells every command that was ever sent under an id; `look` sees each decision made.
+/// Decides again what these contexts decided. `given` tells every command that was ever sent under an id; `look` sees each
+/// decision made.
 pub fn check(
     log: &[Entry],
+    of: &[Context],
     given: impl Fn(Uuid) -> Vec<Given>,
     mut look: impl FnMut(Decided),
 ) -> (usize, Vec<Violation>) {
@@ -70,7 +72,7 @@ pub fn check(
     let mut requests: BTreeMap<RequestId, Option<Request>> = BTreeMap::new();
     let mut assessments: BTreeMap<RequestId, assessment::State> = BTreeMap::new();
     let (mut decided, mut found) = (0_usize, Vec::new());
-    for at in commits(log) {
+    for at in commits(log).filter(|at| of.contains(&at.subject.context())) {
         let name = || RequestId::parse(at.subject.id()).unwrap_or_default();
         let id = at.command();
         let wrong = match at.subject.context() {

@@ -168,14 +168,17 @@ impl Fit {
     }
 }
 
+/// Why nobody may be asked, or work on, for a third country's case.
+pub fn closed_to(case: &Case) -> String {
+    format!("no Council act opens the Reserve to {} for this any more", case.country)
+}
+
 /// A dropped provider's reason in words, for people.
 pub fn because(rule: Rule, provider: &Provider, question: &Question) -> String {
     let case = question.case;
     let list = |items: Vec<&str>| if items.is_empty() { "none".to_owned() } else { items.join(", ") };
     match rule {
-        Rule::CouncilAct => {
-            format!("no Council act opens the Reserve to {} for this any more (Art 19(4), 19(10))", case.country)
-        }
+        Rule::CouncilAct => format!("{} (Art 19(4), 19(10))", closed_to(case)),
         Rule::ContractInForce => "no contract is in force (Art 14(2), 17)".to_owned(),
         Rule::NotSuspended => "it is suspended".to_owned(),
         Rule::MemberState => format!("its contract does not cover {} (Art 17(1)(a))", case.country),

@@ -10,7 +10,10 @@ use muster_domain::{
     event::Event,
     kernel::{PackageId, Received, Role},
 };
-use muster_journal::{port::Journal, stored::Position};
+use muster_journal::{
+    port::{Context, Journal},
+    stored::Position,
+};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -30,6 +33,9 @@ use crate::{
     replay::{self, Given},
     timeline::{Moment, Timeline},
 };
+
+/// Contexts whose decisions are made again.
+const DECIDERS: [Context; 3] = [Context::Intake, Context::Eligibility, Context::Dispatch];
 
 /// Something that is wrong, under the id of the invariant that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -135,7 +141,7 @@ pub(super) fn judge(world: &World, bug: Option<Bug>, reached: &mut Reached) -> J
     if !wrong_code {
         // Code that decides wrongly decides wrongly again.
         let given = |id: Uuid| world.asked.get(&id).into_iter().flatten().filter_map(given).collect();
-        let (decided, wrong) = replay::check(&log, given, |decided| reached.decided(&decided));
+        let (decided, wrong) = replay::check(&log, &DECIDERS, given, |decided| reached.decided(&decided));
         judged.found.extend(wrong.into_iter().map(Found::from));
         judged.checks = judged.checks.saturating_add(count(decided));
     }

@@ -10,11 +10,7 @@ use muster_dispatch::{
     writer::{Input, Output, Ticket, Writer},
 };
 use muster_domain::{
-    dispatch::{
-        desk::{self, Desk, DeskAggregate},
-        events::DeskEvent,
-        taking,
-    },
+    dispatch::desk::{self, Desk},
     eligibility::assessment::Assessment,
     event::Event,
     intake::request::Request,
@@ -32,12 +28,13 @@ use muster_journal::{
         follower::{Fold, Reader},
     },
     memory::Memory,
-    port::{AppendError, Journal, Record, Subject},
-    subjects::{Subjects, id_of},
+    port::{AppendError, Context, Journal, Record, Subject},
+    subjects::Subjects,
 };
 use muster_sim::{
     history::{Operation, Outcome},
-    log::{At, Entry, commits, read_log},
+    log::{Entry, commits, read_log},
+    replay::{self, Given},
 };
 use uuid::Uuid;
 
@@ -412,40 +409,11 @@ impl World {
         self.settle();
     }
 
-    /// The commands by which the desk takes in facts, by the ids that it gives them.
-    fn facts(&self, log: &[Entry]) -> BTreeMap<Uuid, desk::Command> {
-        let mut facts = BTreeMap::new();
-        for Entry { subject, frame, .. } in log {
-            for (place, commit) in frame.commits.iter().enumerate() {
-                for (index, event) in commit.events.iter().enumerate() {
-                    let id = Uuid::new_v5(&frame.id, format!("desk-takes-{place}-{index}").as_bytes());
-                    facts.extend(taking::command(event, id_of(subject)).map(|command| (id, command)));
-                }
-            }
-        }
-        facts
-    }
-
     /// D11: every commit of the desk, decided again from the fold of those before it, is the same. What differs, in words.
     pub fn decide_again(&self, log: &[Entry]) -> Vec<String> {
-        let facts = self.facts(log);
-        let mut desk = Desk::default();
-        let mut wrong = Vec::new();
-        for At { position, commit, .. } in commits(log).filter(At::is_desk) {
-            let known = facts.get(&commit.command).or_else(|| Some(&self.asked.get(&commit.command)?.0)).cloned();
-            let command = known.unwrap_or(desk::Command::Wake);
-            let received = Received { at: commit.received_at, by: commit.actor.clone() };
-            let again = DeskAggregate::decide(&desk, (command.clone(), commit.recorded_at), &received);
-            let events: Vec<DeskEvent> =
-                commit.events.iter().map(|event| DeskEvent::try_from(event.clone()).unwrap()).collect();
-            if again.as_ref() != Ok(&events) {
-                wrong.push(format!("D11 at {position:?}: {command:?} gives {again:#?}, and was {events:#?}"));
-            }
-            for event in &events {
-                DeskAggregate::evolve(&mut desk, event).unwrap();
-            }
-        }
-        wrong
+        let given = |id| self.asked.get(&id).map(|(command, _)| Given::Desk(command.clone())).into_iter().collect();
+        let (_, wrong) = replay::check(log, &[Context::Dispatch], given, |_| {});
+        wrong.iter().map(ToString::to_string).collect()
     }
 }
 

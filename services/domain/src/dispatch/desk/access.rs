@@ -6,7 +6,10 @@ use std::time::Duration;
 use super::{Assignment, Desk, Granted, Offer, OfferState};
 use crate::{
     codes::Country,
-    dispatch::events::{DeskEvent, ReleaseReason},
+    dispatch::{
+        admissibility::closed_to,
+        events::{DeskEvent, ReleaseReason},
+    },
     kernel::Timestamp,
     registry::events::{AuthorityKind, CouncilAct},
 };
@@ -60,7 +63,7 @@ impl Desk {
             let ended = DeskEvent::Released {
                 offer: id.clone(),
                 reason: ReleaseReason::AccessEnded,
-                note: format!("no Council act opens the Reserve to {} for this any more", granted.case.country),
+                note: closed_to(&granted.case),
                 days_used: engagement.days_used,
             };
             (!self.is_open(granted, now)).then_some(ended)
