@@ -29,40 +29,15 @@ use muster_domain::{
 };
 use muster_edge::testing::{actor, call};
 use muster_journal::engine::Meta;
-use muster_sim::history::{Operation, Outcome};
+use muster_sim::{
+    history::{Operation, Outcome},
+    run::rng::Rng,
+};
 use tokio::{sync::watch, time::Instant};
 use tonic::Status;
 use uuid::Uuid;
 
 use crate::cast::{COUNTRIES, Cast, PATIENCE, facts, id, may_help, provider};
-
-/// Numbers that follow from a seed alone (splitmix64).
-pub struct Lots(u64);
-
-impl Lots {
-    /// The lots of a seed.
-    pub fn of(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// The next number.
-    pub fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `bound`, which is not 0.
-    pub fn below(&mut self, bound: usize) -> usize {
-        (self.number() % bound as u64) as usize
-    }
-
-    /// One of these, if there is any.
-    pub fn pick<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
-        if of.is_empty() { None } else { of.get(self.below(of.len())) }
-    }
-}
 
 /// Where the replicas of each role answer just now.
 pub type Addresses = Arc<RwLock<BTreeMap<&'static str, Vec<String>>>>;
@@ -128,10 +103,10 @@ impl Crowd {
     }
 
     async fn act_while(self, seed: u64, goes_on: impl Fn(usize) -> bool) -> Vec<(Act, Operation)> {
-        let mut lots = Lots::of(seed);
+        let mut lots = Rng::new(seed, "crowd");
         let mut history = Vec::new();
         while goes_on(history.len()) {
-            if lots.below(8) == 0 {
+            if lots.index(8) == 0 {
                 self.look_around(&mut lots).await;
             }
             if let Some(act) = self.choose(&mut lots) {
@@ -157,28 +132,28 @@ impl Crowd {
     }
 
     /// Learns which offers there are.
-    async fn look_around(&self, lots: &mut Lots) {
+    async fn look_around(&self, lots: &mut Rng) {
         let message = ListOffersRequest {
             statuses: ["pending", "seen", "accepted"].map(str::to_owned).to_vec(),
             page_size: 200,
             ..ListOffersRequest::default()
         };
-        let mut client = self.cast(lots.below(2)).dispatch;
+        let mut client = self.cast(lots.index(2)).dispatch;
         if let Ok(listed) = client.list_offers(call(Role::Officer, "duty", message)).await {
             self.world().offers = listed.into_inner().offers;
         }
     }
 
-    fn choose(&self, lots: &mut Lots) -> Option<Act> {
+    fn choose(&self, lots: &mut Rng) -> Option<Act> {
         let world = self.world();
-        let request = |lots: &mut Lots| {
+        let request = |lots: &mut Rng| {
             // The youngest are asked about most: they have most before them.
             let recent = world.requests.len().min(24);
             let from = world.requests.len() - recent;
             world.requests.get(from..).and_then(|young| lots.pick(young)).cloned()
         };
-        let any = |lots: &mut Lots| COUNTRIES.get(lots.below(COUNTRIES.len())).map(|(.., c)| *c);
-        Some(match lots.below(100) {
+        let any = |lots: &mut Rng| COUNTRIES.get(lots.index(COUNTRIES.len())).map(|(.., c)| *c);
+        Some(match lots.index(100) {
             0..18 => {
                 let c = any(lots)?;
                 Act::Open(c, Box::new(facts(c, &self.now)))
@@ -191,7 +166,7 @@ impl Crowd {
                 let (c, id) = request(lots)?;
                 Act::Submit(c, id)
             }
-            46..60 => Act::Decide(request(lots)?.1, lots.below(8) != 0),
+            46..60 => Act::Decide(request(lots)?.1, lots.index(8) != 0),
             60..62 => {
                 let (c, id) = request(lots)?;
                 Act::Return(c, id)
@@ -204,19 +179,19 @@ impl Crowd {
                 let (c, id) = request(lots)?;
                 Act::Withdraw(c, id)
             }
-            67..92 => Act::Provider(Box::new(lots.pick(&world.offers)?.clone()), lots.below(12)),
-            92..95 => Act::Officer(Box::new(lots.pick(&world.offers)?.clone()), lots.below(2) == 0),
-            95..98 => Act::Enrol(Box::new(provider(1 + lots.below(6), 1 + lots.below(4) as u32, &self.now))),
-            _ => Act::Suspend(1 + lots.below(6), lots.below(3)),
+            67..92 => Act::Provider(Box::new(lots.pick(&world.offers)?.clone()), lots.index(12)),
+            92..95 => Act::Officer(Box::new(lots.pick(&world.offers)?.clone()), lots.index(2) == 0),
+            95..98 => Act::Enrol(Box::new(provider(1 + lots.index(6), 1 + lots.index(4) as u32, &self.now))),
+            _ => Act::Suspend(1 + lots.index(6), lots.index(3)),
         })
     }
 
     /// Gives one command: the same again, to whichever replica answers, until somebody does.
-    async fn give(&self, act: &Act, lots: &mut Lots) -> Operation {
+    async fn give(&self, act: &Act, lots: &mut Rng) -> Operation {
         let (request_id, by) = (id(), act.by());
         let command = command_id(&by, &request_id);
         let invoked = self.micros();
-        let mut turn = lots.below(2);
+        let mut turn = lots.index(2);
         let deadline = Instant::now() + PATIENCE;
         loop {
             let answer = act.send(&mut self.cast(turn), &by, &request_id).await;

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, RwLock};
 use futures::future::join_all;
 use muster_e2e::{
     cast::Cast,
-    chaos::{Addresses, Crowd, Lots},
+    chaos::{Addresses, Crowd},
     fleet::{Fleet, Pace},
     verdict::verdict,
 };
+use muster_sim::run::rng::Rng;
 use tokio::{runtime::Handle, sync::watch};
 
 /// Half an hour of an offer is three seconds here.
@@ -23,10 +24,10 @@ const CRASH_EVERY: usize = 100;
 
 /// Kills a process without warning whenever another hundred commands were given; tells how many.
 fn crash(fleet: Arc<Mutex<Fleet>>, shared: Addresses, given: watch::Receiver<usize>) -> usize {
-    let (mut lots, mut crashes) = (Lots::of(SEED), 0);
+    let (mut lots, mut crashes) = (Rng::new(SEED, "crashes"), 0);
     while Handle::current().block_on(reaches(given.clone(), (crashes + 1) * CRASH_EVERY)) {
         let mut fleet = fleet.lock().unwrap();
-        let member = lots.below(fleet.len());
+        let member = lots.index(fleet.len());
         fleet.crash(member);
         *shared.write().unwrap() = fleet.all_addresses();
         crashes += 1;

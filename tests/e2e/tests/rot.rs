@@ -10,11 +10,12 @@ use std::{
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use muster_domain::kernel::{RealmId, Timestamp};
-use muster_e2e::{chaos::Lots, nats::NatsServer};
+use muster_e2e::nats::NatsServer;
 use muster_journal::{
     jetstream::{JetStream, Options},
     port::{AppendError, Context, Journal, ReadError, Subject},
 };
+use muster_sim::run::rng::Rng;
 use uuid::Uuid;
 
 const RECORDS: u64 = 5_000;
@@ -48,12 +49,12 @@ fn blocks(dir: &Path) -> Vec<PathBuf> {
 
 /// Turns over one bit of a record.
 fn rot(store: &Path) {
-    let (mut lots, mut files) = (Lots::of(SEED), blocks(store));
+    let (mut lots, mut files) = (Rng::new(SEED, "rot"), blocks(store));
     files.sort();
     let file = files.first().unwrap();
     let mut bytes = fs::read(file).unwrap();
     // Where its length stands, the server would not start at all.
-    let within = (0..).map(|_| lots.below(bytes.len())).find(|at| bytes.get(*at..at + 8) == Some(&[FILL; 8]));
+    let within = (0..).map(|_| lots.index(bytes.len())).find(|at| bytes.get(*at..at + 8) == Some(&[FILL; 8]));
     *bytes.get_mut(within.unwrap()).unwrap() ^= 1;
     fs::write(file, bytes).unwrap();
 }

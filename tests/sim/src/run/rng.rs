@@ -51,8 +51,12 @@ impl Rng {
 
     /// One of these, if there are any.
     pub fn pick<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
-        let at = self.below(u64::try_from(of.len()).unwrap_or(0));
-        of.get(usize::try_from(at).unwrap_or(0))
+        of.get(self.index(of.len()))
+    }
+
+    /// A place among so many; 0 if there is none.
+    pub fn index(&mut self, count: usize) -> usize {
+        usize::try_from(self.below(u64::try_from(count).unwrap_or(0))).unwrap_or(0)
     }
 
     /// One of these by weight.
