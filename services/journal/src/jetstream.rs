@@ -296,7 +296,12 @@ impl Journal for JetStream {
     }
 
     async fn record(&self, sequence: u64) -> Result<Record, ReadError> {
-        match found(self.stream.raw_message_builder().sequence(sequence).send().await)? {
+        // JetStream takes a question for 0 as one without a sequence.
+        let message = match sequence {
+            0 => None,
+            _ => found(self.stream.raw_message_builder().sequence(sequence).send().await)?,
+        };
+        match message {
             Some(message) => record(sequence, &message.subject, Some(&message.headers), message.payload),
             None => Err(ReadError::Gap { expected: sequence, found: self.last().await? }),
         }
