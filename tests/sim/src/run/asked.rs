@@ -16,7 +16,8 @@ use muster_domain::{
     },
     kernel::{Aggregate, Timestamp},
     registry::{
-        authority,
+        authority, catalogue,
+        catalogue::Catalogue,
         events::{Authority, Hospital, Mandate, NationalRequirement, Provider, Realm},
         hospital, mandate, provider, realm, requirement, third_country,
         third_country::ThirdCountry,
@@ -49,6 +50,8 @@ pub enum Command {
     Requirement(requirement::Command),
     /// To a third country's access.
     ThirdCountry(third_country::Command),
+    /// To the catalogue of services.
+    Catalogue(catalogue::Command),
     /// To the policy.
     Policy(policy::Command),
     /// To a request.
@@ -131,6 +134,24 @@ pub fn state(known: &Known) -> Option<String> {
 }
 
 impl Command {
+    /// Who is asked.
+    pub const fn asks(&self) -> &'static str {
+        match self {
+            Self::Realm(_) => "the realm",
+            Self::Authority(_) => "an authority",
+            Self::Hospital(_) => "a hospital",
+            Self::Provider(_) => "a provider",
+            Self::Mandate(_) => "a mandate",
+            Self::Requirement(_) => "a requirement",
+            Self::ThirdCountry(_) => "a third country",
+            Self::Catalogue(_) => "the catalogue",
+            Self::Policy(_) => "the policy",
+            Self::Request(_) => "a request",
+            Self::Assessment(_) => "an assessment",
+            Self::Desk(_) => "the desk",
+        }
+    }
+
     /// What is asked, in a word.
     pub fn word(&self) -> String {
         match self {
@@ -141,6 +162,7 @@ impl Command {
             Self::Mandate(command) => word(command),
             Self::Requirement(command) => word(command),
             Self::ThirdCountry(command) => word(command),
+            Self::Catalogue(command) => word(command),
             Self::Policy(command) => word(command),
             Self::Request(command) => word(command),
             Self::Assessment(command) => word(command),
@@ -158,6 +180,7 @@ impl Command {
             Self::Mandate(command) => begin::<Mandate>(subject, command, meta, known, id),
             Self::Requirement(command) => begin::<NationalRequirement>(subject, command, meta, known, id),
             Self::ThirdCountry(command) => begin::<ThirdCountry>(subject, command, meta, known, id),
+            Self::Catalogue(command) => begin::<Catalogue>(subject, command, meta, known, id),
             Self::Policy(command) => begin::<Policy>(subject, command, meta, known, id),
             Self::Request(command) => begin::<Request>(subject, *command, meta, known, id),
             Self::Assessment(command) => begin::<Assessment>(subject, *command, meta, known, id),

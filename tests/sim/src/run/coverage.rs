@@ -2,7 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use muster_domain::{dispatch::desk, intake::rejection};
+use muster_domain::{
+    dispatch::{
+        desk,
+        events::{DeskEvent, ReleaseReason, RescindReason},
+    },
+    event::Event,
+    intake::rejection,
+    registry::{authority, catalogue, hospital, mandate, provider, realm, requirement, third_country},
+};
+use muster_journal::stored::{EVENT_TYPES, event_type};
 
 use super::{
     asked::{assessment_state, request_state, word},
@@ -35,6 +44,16 @@ impl Reached {
         self.note(&refused.of, refused.reason);
     }
 
+    /// An event is in the log.
+    pub fn happened(&mut self, event: &Event) {
+        self.note("in the log", event_type(event).name);
+        if let Event::Desk(DeskEvent::Released { reason, .. }) = event {
+            self.note("released", reason.as_str());
+        } else if let Event::Desk(DeskEvent::Rescinded { reason, .. }) = event {
+            self.note("rescinded", reason.as_str());
+        }
+    }
+
     /// Together with what another run reached.
     pub fn add(&mut self, other: &Self) {
         for (what, times) in &other.0 {
@@ -58,6 +77,12 @@ impl Reached {
         must.extend(desk::Rejection::REASONS.iter().map(|reason| pair("refused by the desk", reason)));
         must.extend(rejection::Rejection::REASONS.iter().map(|reason| pair("refused by a request", reason)));
         must.extend(ASSESSMENT_REASONS.iter().map(|reason| pair("refused by an assessment", reason)));
+        for (whose, reasons) in REGISTRY_REASONS {
+            must.extend(reasons.iter().map(|reason| pair(&format!("refused by {whose}"), reason)));
+        }
+        must.extend(EVENT_TYPES.iter().copied().flatten().map(|event| pair("in the log", event.name)));
+        must.extend(ReleaseReason::ALL.iter().map(|reason| pair("released", reason.as_str())));
+        must.extend(RescindReason::ALL.iter().map(|reason| pair("rescinded", reason.as_str())));
         must.extend(OWN.iter().map(|(state, command)| pair(state, command)));
         let beyond =
             |what: &&(String, String)| BEYOND.iter().any(|(state, command, _)| what.0 == *state && what.1 == *command);
@@ -115,6 +140,8 @@ const DESK_COMMANDS: &[&str] = &[
     "TakeProvider",
     "TakeSuspension",
     "TakeRequirement",
+    "TakeCouncilAct",
+    "TakeRepeal",
     "TakePolicy",
     "TakeGrant",
     "TakePriority",
@@ -151,6 +178,19 @@ const ASSESSMENT_REASONS: &[&str] = &[
     "NO_PROPOSAL",
     "SAME_PERSON",
     "REQUEST_ID_REUSED",
+];
+
+/// Why the registry and the policy refuse.
+const REGISTRY_REASONS: &[(&str, &[&str])] = &[
+    ("the realm", realm::Rejection::REASONS),
+    ("an authority", authority::Rejection::REASONS),
+    ("a hospital", hospital::Rejection::REASONS),
+    ("a provider", provider::Rejection::REASONS),
+    ("a mandate", mandate::Rejection::REASONS),
+    ("a requirement", requirement::Rejection::REASONS),
+    ("a third country", third_country::Rejection::REASONS),
+    ("the catalogue", catalogue::Rejection::REASONS),
+    ("the policy", &["NOT_ENTITLED", "WRONG_VERSION", "POLICY_OUT_OF_BOUNDS", "NO_PROPOSAL", "SAME_PERSON"]),
 ];
 
 /// What no client can reach, and why.

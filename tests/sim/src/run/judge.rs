@@ -128,6 +128,7 @@ pub(super) fn judge(world: &World, bug: Option<Bug>, reached: &mut Reached) -> J
     let wrong_code = bug.is_some_and(|bug| forged.forge(bug));
     let Forged { log, history } = forged;
     let all = count(commits(&log).count());
+    commits(&log).flat_map(|at| &at.commit.events).for_each(|event| reached.happened(event));
     let mut judged = Judged {
         found: oracles::all(&log).into_iter().map(Found::from).collect(),
         checks: all.saturating_mul(count(oracles::ORACLES.len())),
@@ -166,6 +167,7 @@ fn given(command: &Command) -> Option<Given> {
         | Command::Mandate(_)
         | Command::Requirement(_)
         | Command::ThirdCountry(_)
+        | Command::Catalogue(_)
         | Command::Policy(_) => None,
     }
 }

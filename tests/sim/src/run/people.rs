@@ -2,6 +2,7 @@
 
 mod doing;
 mod meddling;
+mod offices;
 
 use std::collections::BTreeMap;
 

@@ -46,7 +46,7 @@ pub(super) fn officer(name: &str) -> Actor {
     actor(Role::Officer, name)
 }
 
-fn operator() -> Actor {
+pub(super) fn operator() -> Actor {
     actor(Role::Operator, "operator-1")
 }
 

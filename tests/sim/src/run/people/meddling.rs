@@ -25,7 +25,8 @@ use crate::run::cast::{self, actor};
 impl People {
     /// Somebody tries something.
     pub(super) fn meddle(&mut self, now: Timestamp) -> Asked {
-        match self.rng.below(20) {
+        match self.rng.below(24) {
+            20.. => self.meddle_with_registry(now),
             0..=7 => {
                 let request = self.some_request();
                 self.meddle_with_request(request)
@@ -44,7 +45,7 @@ impl People {
     }
 
     /// Words, sometimes none, sometimes such as may not stand in the log.
-    fn words(&mut self) -> String {
+    pub(super) fn words(&mut self) -> String {
         match self.rng.below(6) {
             0 => String::new(),
             1 => "x".repeat(20_000),

@@ -38,20 +38,7 @@ pub struct Refused {
 
 impl Refused {
     fn new(command: &Command, reason: &'static str) -> Self {
-        let of = match command {
-            Command::Desk(_) => "refused by the desk",
-            Command::Request(_) => "refused by a request",
-            Command::Assessment(_) => "refused by an assessment",
-            Command::Policy(_) => "refused by the policy",
-            Command::Realm(_)
-            | Command::Authority(_)
-            | Command::Hospital(_)
-            | Command::Provider(_)
-            | Command::Mandate(_)
-            | Command::Requirement(_)
-            | Command::ThirdCountry(_) => "refused by the registry",
-        };
-        Self { of: of.to_owned(), reason }
+        Self { of: format!("refused by {}", command.asks()), reason }
     }
 }
 
