@@ -5,6 +5,8 @@
 //! set by priority, and the places they get cost least in sum. Larger jobs take the cheapest place that holds them, if need be
 //! by moving one-team jobs elsewhere.
 
+#[cfg(test)]
+mod optimum;
 mod search;
 
 use std::sync::Arc;
