@@ -8,4 +8,5 @@ pub mod drift;
 pub mod fleet;
 pub mod nats;
 pub mod process;
+pub mod servers;
 pub mod verdict;
