@@ -38,6 +38,13 @@ pub struct Counts {
     pub records: usize,
 }
 
+impl Counts {
+    /// All of them.
+    pub const fn all(&self) -> usize {
+        self.done + self.already + self.refused + self.unknown
+    }
+}
+
 /// Fails unless every invariant holds over the log, clients were told nothing that it does not bear out, and both replicas
 /// show the same board at its end.
 pub async fn verdict<S: Servers>(fleet: &Fleet<S>, acts: &[(Act, Operation)]) -> Counts {

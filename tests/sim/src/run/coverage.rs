@@ -64,8 +64,14 @@ impl Reached {
 
     /// What must be reached and was not.
     pub fn missing(&self) -> Vec<String> {
-        let pair = |state: &str, command: &str| (state.to_owned(), command.to_owned());
         let reached = |what: &(String, String)| self.0.contains_key(what);
+        let missing = Self::must().into_iter().filter(|what| !reached(what));
+        missing.map(|(state, what)| format!("{state}: {what}")).collect()
+    }
+
+    /// All that must be reached.
+    pub fn must() -> Vec<(String, String)> {
+        let pair = |state: &str, command: &str| (state.to_owned(), command.to_owned());
         let mut must = Vec::new();
         must.extend(
             REQUEST_STATES.iter().flat_map(|state| REQUEST_COMMANDS.iter().map(|command| pair(state, command))),
@@ -84,12 +90,8 @@ impl Reached {
         must.extend(ReleaseReason::ALL.iter().map(|reason| pair("released", reason.as_str())));
         must.extend(RescindReason::ALL.iter().map(|reason| pair("rescinded", reason.as_str())));
         must.extend(OWN.iter().map(|(state, command)| pair(state, command)));
-        let beyond =
-            |what: &&(String, String)| BEYOND.iter().any(|(state, command, _)| what.0 == *state && what.1 == *command);
-        must.iter()
-            .filter(|what| !reached(what) && !beyond(what))
-            .map(|(state, what)| format!("{state}: {what}"))
-            .collect()
+        must.retain(|(of, what)| !BEYOND.iter().any(|(state, command, _)| of == state && what == command));
+        must
     }
 }
 

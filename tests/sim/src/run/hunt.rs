@@ -161,39 +161,60 @@ impl Sum {
 
 /// Hunts planted bugs, two at a time; `tell` hears of each as it is found.
 pub fn hunt_all(bugs: &[Bug], seeds: u64, tell: impl Fn(&Hunted) + Sync) -> Vec<Hunted> {
-    let bugs = std::sync::Mutex::new(bugs.iter());
-    let next = || bugs.lock().ok().and_then(|mut bugs| bugs.next().copied());
-    let work = || std::iter::from_fn(next).map(|bug| hunt(bug, seeds)).inspect(&tell).collect::<Vec<_>>();
-    std::thread::scope(|scope| {
-        let other = scope.spawn(work);
-        let mut hunted = work();
-        hunted.extend(other.join().unwrap_or_default());
-        hunted.sort_by_key(|hunted| hunted.bug);
-        hunted
-    })
+    let hunting = |hunted: &mut Vec<Hunted>, bug: &Bug| {
+        hunted.push(hunt(*bug, seeds));
+        hunted.last().into_iter().for_each(&tell);
+    };
+    let mut hunted = two_at_a_time(bugs.iter(), || false, hunting).concat();
+    hunted.sort_by_key(|hunted| hunted.bug);
+    hunted
 }
 
 /// Runs seeds until there are none, or `until` says so; two at a time.
 pub fn run_all(seeds: impl Iterator<Item = u64> + Send, until: impl Fn() -> bool + Sync) -> Sum {
-    let seeds = std::sync::Mutex::new(seeds);
-    let next = || seeds.lock().ok().and_then(|mut seeds| seeds.next());
+    let mut sum = Sum::default();
+    for part in two_at_a_time(seeds, until, |part: &mut Sum, seed| part.add(run(&Plan::new(seed), None))) {
+        sum.join(part);
+    }
+    sum.failed.sort_by_key(|(plan, _)| plan.seed);
+    sum
+}
+
+/// Runs each seed twice until there are none, or `until` says so: how many were the same, and those that were not.
+pub fn run_twice(seeds: impl Iterator<Item = u64> + Send, until: impl Fn() -> bool + Sync) -> (u64, Vec<u64>) {
+    let twice = |(same_again, other): &mut (u64, Vec<u64>), seed| {
+        let plan = Plan::new(seed);
+        if same(&run(&plan, None), &run(&plan, None)) {
+            *same_again = same_again.saturating_add(1);
+        } else {
+            other.push(seed);
+        }
+    };
+    let [(one, others), (another, more)] = two_at_a_time(seeds, until, twice);
+    (one.saturating_add(another), [others, more].concat())
+}
+
+/// Does something with each of many, on two threads; what each of them came to. A panic on either is everybody's.
+fn two_at_a_time<I, T: Default + Send>(
+    of: impl Iterator<Item = I> + Send,
+    until: impl Fn() -> bool + Sync,
+    with: impl Fn(&mut T, I) + Sync,
+) -> [T; 2] {
+    let of = std::sync::Mutex::new(of);
+    let next = || of.lock().ok().and_then(|mut of| of.next());
     let work = || {
-        let mut sum = Sum::default();
+        let mut sum = T::default();
         while !until()
-            && let Some(seed) = next()
+            && let Some(one) = next()
         {
-            sum.add(run(&Plan::new(seed), None));
+            with(&mut sum, one);
         }
         sum
     };
     std::thread::scope(|scope| {
         let other = scope.spawn(work);
-        let mut sum = work();
-        if let Ok(other) = other.join() {
-            sum.join(other);
-        }
-        sum.failed.sort_by_key(|(plan, _)| plan.seed);
-        sum
+        let one = work();
+        [one, other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))]
     })
 }
 

@@ -1,0 +1,194 @@
+//! The tiers of the proof: each repeats one thing for its share of the time, and says what it saw.
+
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::{Duration, Instant},
+};
+
+use clap::ValueEnum;
+use muster_e2e::{drift, servers};
+use tokio::runtime::Builder;
+
+use crate::row::{Row, Stands};
+
+mod simulated;
+
+/// What is repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Tier {
+    /// The simulator
+    Simulated,
+    /// The simulator, each seed twice and in another build
+    Twice,
+    /// Planted bugs
+    Planted,
+    /// One long history, checked
+    History,
+    /// The same scripts on every journal
+    Journals,
+    /// What befalls servers
+    Servers,
+}
+
+/// How long to go on, and from which seed.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// How long.
+    pub span: Duration,
+    /// The first seed.
+    pub from: u64,
+}
+
+/// What a tier saw.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// Its lines.
+    pub rows: Vec<Row>,
+    /// The planted bugs and who found them.
+    pub planted: Option<String>,
+}
+
+impl From<Vec<Row>> for Seen {
+    fn from(rows: Vec<Row>) -> Self {
+        Self { rows, planted: None }
+    }
+}
+
+impl Tier {
+    /// How much of the time is its own, in parts of all.
+    pub const fn share(self) -> u32 {
+        match self {
+            Self::Simulated => 45,
+            Self::Twice => 8,
+            Self::Planted => 4,
+            Self::History => 1,
+            Self::Journals => 3,
+            Self::Servers => 8,
+        }
+    }
+
+    /// Repeats for as long as there is time, at least once.
+    pub fn prove(self, budget: Budget) -> Seen {
+        match self {
+            Self::Simulated => simulated::run(budget).into(),
+            Self::Twice => vec![simulated::twice(budget)].into(),
+            Self::Planted => simulated::planted(),
+            Self::History => vec![simulated::history()].into(),
+            Self::Journals => vec![journals(budget)].into(),
+            Self::Servers => vec![failover(budget)].into(),
+        }
+    }
+
+    fn again(self, budget: Budget) -> String {
+        let name = self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        format!("scripts/prove --minutes {} --from {} {name}", budget.span.as_secs().div_ceil(60), budget.from)
+    }
+}
+
+/// Now; how long things take is all that is asked of it.
+#[expect(clippy::disallowed_methods, reason = "how long a tier takes is told, and changes nothing")]
+fn moment() -> Instant {
+    Instant::now()
+}
+
+/// What came of repeating something.
+#[derive(Debug)]
+struct Repeated<F> {
+    figures: Vec<F>,
+    /// By seed, what was said.
+    failed: BTreeMap<u64, String>,
+}
+
+impl<F> Repeated<F> {
+    /// Nothing failed; and so often was enough.
+    fn stands(&self, enough: usize) -> Stands {
+        Stands::of(self.failed.is_empty(), self.figures.len() >= enough)
+    }
+
+    /// How often, and what failed.
+    fn rounds(&self) -> String {
+        let failed: Vec<_> = self.failed.iter().map(|(seed, says)| format!("seed {seed} failed: {says}")).collect();
+        let rounds = format!("{} rounds", self.figures.len() + self.failed.len());
+        if failed.is_empty() { rounds } else { format!("{rounds}; **{}**", failed.join("; ")) }
+    }
+}
+
+/// Repeats a round, with one seed after the other. A round that breaks a promise panics; the next begins all the same. The
+/// simulator needs no runtime, and each round has one of its own.
+fn repeat<F>(budget: Budget, round: impl AsyncFn(u64) -> F) -> Repeated<F> {
+    let (begun, mut repeated) = (moment(), Repeated { figures: Vec::new(), failed: BTreeMap::new() });
+    for seed in budget.from.. {
+        let played = catch_unwind(AssertUnwindSafe(|| {
+            Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build()
+                .map(|runtime| runtime.block_on(round(seed)))
+        }));
+        match played {
+            Ok(Ok(figures)) => repeated.figures.push(figures),
+            Ok(Err(error)) => drop(repeated.failed.insert(seed, error.to_string())),
+            Err(panic) => drop(repeated.failed.insert(seed, said(panic.as_ref()))),
+        }
+        if begun.elapsed() >= budget.span {
+            break;
+        }
+    }
+    repeated
+}
+
+/// The first line of what a panic says.
+fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
+    let line = text.and_then(|text| text.lines().next()).unwrap_or("without a word");
+    line.replace('|', "/").chars().take(300).collect()
+}
+
+/// The middle and the longest of some times, in seconds.
+fn times(of: impl Iterator<Item = Duration>) -> (f64, f64) {
+    let mut all: Vec<_> = of.map(|time| time.as_secs_f64()).collect();
+    all.sort_by(f64::total_cmp);
+    let at = |place: usize| all.get(place).copied().unwrap_or_default();
+    (at(all.len() / 2), at(all.len().saturating_sub(1)))
+}
+
+fn journals(budget: Budget) -> Row {
+    let seen = repeat(budget, drift::round);
+    let answers: usize = seen.figures.iter().map(|compared| compared.answers).sum();
+    let records: usize = seen.figures.iter().map(|compared| compared.records).sum();
+    Row {
+        figure: "T4",
+        promise: "the journals of tests, of one machine and of three servers answer alike",
+        target: "no difference",
+        reached: format!("{}: {answers} answers and {records} records alike on all three", seen.rounds()),
+        anchor: "Dropbox: its slow tier, about 100x slower, does the same",
+        command: Tier::Journals.again(budget),
+        stands: seen.stands(1),
+    }
+}
+
+fn failover(budget: Budget) -> Row {
+    let seen = repeat(budget, servers::round);
+    let all = || seen.figures.iter().flat_map(|figures| &figures.took);
+    let outages =
+        || all().filter(|(what, _)| what.contains("killed") || what.contains("frozen")).map(|(_, took)| *took);
+    let ((middle, longest), (_, others)) = (times(outages()), times(all().map(|(_, took)| *took)));
+    let commands: usize = seen.figures.iter().map(|figures| figures.counts.all()).sum();
+    Row {
+        figure: "F8",
+        promise: "a server killed, frozen, stepping down, restarted or without its disk: writes go on within 10 s, \
+                  nothing acknowledged is lost or doubled",
+        target: "≤ 10 s; 50 trials",
+        reached: format!(
+            "{}, {} servers killed or frozen: {middle:.1} s in the middle, {longest:.1} s at most; whatever befell: \
+             {others:.1} s at most; {commands} commands checked",
+            seen.rounds(),
+            outages().count()
+        ),
+        anchor: "nats-server's own election takes 4-9 s; Jepsen: a kill alone loses nothing since 2.10.23",
+        command: Tier::Servers.again(budget),
+        stands: Stands::of(seen.failed.is_empty() && longest <= 10.0, outages().count() >= 50),
+    }
+}
