@@ -14,7 +14,7 @@ use muster_sim::run::{
     rng::Rng,
 };
 
-use super::{Command, DAY, Expects, Model, News, Nothing, one_of, require, words};
+use super::{Command, DAY, Expects, Model, News, Nothing, news_if, nothing_if, one_of, require, words};
 
 /// Who signed a mandate, and why it was taken back.
 #[derive(Default)]
@@ -59,7 +59,7 @@ impl Model for Signatures {
                 let mandate = Mandate { id, hospital, authority, spoc, from: *from, until: *until };
                 require(revoked.is_none(), "MANDATE_REVOKED")?;
                 if let Some(known) = &self.signed {
-                    return require(*known == mandate, "MANDATE_ALREADY_SIGNED").map(|()| Nothing);
+                    return nothing_if(*known == mandate, "MANDATE_ALREADY_SIGNED");
                 }
                 let two_years = 731 * DAY;
                 require(from < until && at < until && until.since(*from) <= two_years, "MANDATE_INVALID")?;
@@ -81,7 +81,7 @@ impl Model for Signatures {
                 let parties = [Party::Authority(mandate.authority.clone()), Party::Spoc(mandate.spoc.clone())];
                 require(parties.contains(by), "MANDATE_NOT_A_PARTY")?;
                 if let Some(known) = revoked {
-                    return require(known == reason, "MANDATE_REVOKED").map(|()| Nothing);
+                    return nothing_if(known == reason, "MANDATE_REVOKED");
                 }
                 self.revoked = Some(reason.clone());
             }
@@ -128,7 +128,7 @@ impl Model for Acts {
             Act::Authorise(act) => {
                 if let Some((known, repealed)) = self.0.iter().find(|(known, _)| known.reference == act.reference) {
                     require(!repealed, "COUNCIL_ACT_REPEALED")?;
-                    return require(known == act, "COUNCIL_ACT_REFERENCE_TAKEN").map(|()| Nothing);
+                    return nothing_if(known == act, "COUNCIL_ACT_REFERENCE_TAKEN");
                 }
                 let (abroad, year) = (!act.country.is_member_state(), 366 * DAY);
                 let lasts = act.until.since(act.from);
@@ -142,9 +142,8 @@ impl Model for Acts {
             Act::Repeal { reference } => {
                 let known = self.0.iter_mut().find(|(act, _)| act.reference == *reference);
                 let (_, repealed) = known.ok_or("COUNCIL_ACT_NOT_FOUND")?;
-                let news = if *repealed { Nothing } else { News };
-                *repealed = true;
-                Ok(news)
+                let before = std::mem::replace(repealed, true);
+                news_if(!before)
             }
         }
     }

@@ -18,7 +18,7 @@ use muster_sim::run::{
     rng::Rng,
 };
 
-use super::{Command, DAY, Expects, HOUR, Model, News, Nothing, one_of, require, somebody, words};
+use super::{Command, DAY, Expects, HOUR, Model, News, Nothing, news_if, nothing_if, one_of, require, somebody, words};
 
 /// What is known of the case.
 #[derive(Default)]
@@ -87,14 +87,14 @@ impl Model for Case {
         };
         if let Ask::Withdraw = command {
             let before = std::mem::replace(&mut self.withdrawn, true);
-            return Ok(if before { Nothing } else { News });
+            return news_if(!before);
         }
         require(!self.withdrawn, "WITHDRAWN")?;
         match command {
             Ask::Withdraw => Ok(Nothing),
             Ask::Assess(other) => {
                 let same = (&other.request, other.submitted_at) == (&asked.request, asked.submitted_at);
-                require(same, "ALREADY_ASSESSED").map(|()| Nothing)
+                nothing_if(same, "ALREADY_ASSESSED")
             }
             Ask::Resolve { finding, reason } => self.resolve(&asked, finding, reason, received),
             Ask::Escalate { level } => {
@@ -130,8 +130,8 @@ impl Model for Case {
     }
 
     fn agrees(&self, state: &State, _: Timestamp) -> bool {
-        let Some((assessment, asked)) = state.assessment().zip(self.asked.as_ref()) else {
-            return self.asked.is_none();
+        let (Some(assessment), Some(asked)) = (state.assessment(), &self.asked) else {
+            return state.assessment().is_none() && self.asked.is_none();
         };
         assessment.key.bands == self.ranks(&asked.facts)
             && assessment.unknown().is_empty() == self.is_known(&asked.facts)
@@ -194,7 +194,7 @@ impl Case {
         self.irrelevant |= matches!(finding, Finding::NotRelevant(_));
         let news = facts != asked.facts || before != self.irrelevant;
         self.asked = Some(Submission { facts, ..asked.clone() });
-        Ok(if news { News } else { Nothing })
+        news_if(news)
     }
 
     /// House rule D12, for whatever has a rank.
@@ -222,7 +222,7 @@ impl Case {
         self.has_rank(received)?;
         let said = (bands, received.by.principal.clone());
         let Some((proposed, _, proposer, at)) = &self.proposed else {
-            return require(self.overridden.as_ref() == Some(&said), "NO_PROPOSAL").map(|()| Nothing);
+            return nothing_if(self.overridden.as_ref() == Some(&said), "NO_PROPOSAL");
         };
         require(*proposed == bands && stands(*at, received), "NO_PROPOSAL")?;
         require(*proposer != received.by.principal, "SAME_PERSON")?;
@@ -243,7 +243,7 @@ impl Case {
             answer.terms.get_or_insert(all.clone());
         }
         if let Some(known) = &self.answer {
-            return require(*known == answer, "ALREADY_DECIDED").map(|()| Nothing);
+            return nothing_if(*known == answer, "ALREADY_DECIDED");
         }
         let refused = answer.outcome == Outcome::Refused;
         require(self.is_known(&asked.facts), "UNKNOWN_FACTS")?;
@@ -270,7 +270,7 @@ impl Case {
     fn decide_by_policy(&mut self, asked: &Submission, policy: &Policy, received: &Received) -> Expects {
         require(received.by.role == Role::System, "NOT_ENTITLED")?;
         if let Some(known) = &self.answer {
-            return require(known.by_policy.is_some(), "ALREADY_DECIDED").map(|()| Nothing);
+            return nothing_if(known.by_policy.is_some(), "ALREADY_DECIDED");
         }
         let does = if fails(asked) { policy.refuses } else { policy.grants };
         require(does && self.is_known(&asked.facts) && !is_abroad(asked), "POLICY_DOES_NOT_DECIDE")?;

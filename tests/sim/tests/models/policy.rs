@@ -9,7 +9,7 @@ use muster_domain::{
 };
 use muster_sim::run::{cast, rng::Rng};
 
-use super::{Command, DAY, Expects, Model, News, Nothing, one_of, require, somebody};
+use super::{Command, DAY, Expects, Model, News, Nothing, nothing_if, one_of, require, somebody};
 
 /// The policy in force, and the last one proposed.
 pub struct InForce {
@@ -59,7 +59,7 @@ impl Model for InForce {
             }
             Ask::Approve(policy) => {
                 let Some((proposed, proposer, since)) = &self.proposed else {
-                    return require(self.policy == *policy, "NO_PROPOSAL").map(|()| Nothing);
+                    return nothing_if(self.policy == *policy, "NO_PROPOSAL");
                 };
                 require(proposed == policy && stands(since), "NO_PROPOSAL")?;
                 require(proposer != by, "SAME_PERSON")?;

@@ -13,7 +13,7 @@ use muster_sim::run::{
     rng::Rng,
 };
 
-use super::{Command, DAY, Expects, Model, News, Nothing, one_of, require, words};
+use super::{Command, DAY, Expects, Model, News, Nothing, news_if, nothing_if, one_of, require, words};
 
 /// What is known of a firm.
 #[derive(Default)]
@@ -53,7 +53,7 @@ impl Model for Firm {
         if let Ask::Enrol { terms, .. } = command {
             require(!terms.contracts.is_empty(), "PROVIDER_INVALID")?;
             let known = self.terms.replace(terms.clone());
-            return Ok(if known.as_ref() == Some(terms) { Nothing } else { News });
+            return news_if(known.as_ref() != Some(terms));
         }
         require(self.terms.is_some(), "PROVIDER_NOT_ENROLLED")?;
         let by = &by.principal;
@@ -72,7 +72,7 @@ impl Model for Firm {
             }
             Ask::ApproveSuspension => {
                 if let Some(approver) = &self.suspended_by {
-                    return require(approver == by, "ALREADY_SUSPENDED").map(|()| Nothing);
+                    return nothing_if(approver == by, "ALREADY_SUSPENDED");
                 }
                 let (_, proposer, _) = standing.ok_or("NO_SUSPENSION_PROPOSED")?;
                 require(proposer != *by, "SAME_PERSON")?;

@@ -18,7 +18,7 @@ use muster_sim::run::{
     rng::Rng,
 };
 
-use super::{Command, Expects, Model, News, Nothing, one_of, require};
+use super::{Command, Expects, Model, News, news_if, nothing_if, one_of, require};
 
 /// A record that is replaced as a whole: what was said last stands, if it is right.
 macro_rules! record {
@@ -40,7 +40,7 @@ macro_rules! record {
                 let is_right: fn(&$record) -> bool = $is_right;
                 require(is_right(said), Self::REASONS.first().unwrap())?;
                 let known = self.0.replace(said.clone());
-                Ok(if known.as_ref() == Some(said) { Nothing } else { News })
+                news_if(known.as_ref() != Some(said))
             }
 
             fn agrees(&self, state: &Option<$record>, _: Timestamp) -> bool {
@@ -122,7 +122,7 @@ impl Model for Names {
         }
         let more = names.len() > self.0.len();
         self.0 = names;
-        Ok(if more { News } else { Nothing })
+        news_if(more)
     }
 
     fn agrees(&self, state: &Catalogue, _: Timestamp) -> bool {
@@ -154,7 +154,7 @@ impl Model for Opened {
         require(pace.is_none_or(|(_, speed)| speed > 0), "CLOCK_STANDS_STILL")?;
         let said = (id.clone(), pace);
         match &self.0 {
-            Some(known) => require(*known == said, "REALM_ALREADY_OPEN").map(|()| Nothing),
+            Some(known) => nothing_if(*known == said, "REALM_ALREADY_OPEN"),
             None => {
                 self.0 = Some(said);
                 Ok(News)

@@ -17,7 +17,7 @@ use muster_sim::run::{
     rng::Rng,
 };
 
-use super::{Command, DAY, Expects, Model, News, Nothing, one_of, require, words};
+use super::{Command, DAY, Expects, Model, News, Nothing, nothing_if, one_of, require, words};
 
 /// How a request stands, who brought it there, and in which words.
 #[derive(Default)]
@@ -78,7 +78,7 @@ impl Model for Life {
         };
         match command {
             Ask::Open { hospital: h, facts: f, contact: c, .. } => {
-                require((&hospital, &facts, &contact) == (h, f, c), "REQUEST_ALREADY_OPENED").map(|()| Nothing)
+                nothing_if((&hospital, &facts, &contact) == (h, f, c), "REQUEST_ALREADY_OPENED")
             }
             Ask::Amend { facts: new, .. } => {
                 self.not_closed()?;
@@ -114,8 +114,7 @@ impl Model for Life {
     fn agrees(&self, state: &Option<Request>, _: Timestamp) -> bool {
         let Some(request) = state else { return self.asked.is_none() };
         let asked = (request.hospital.clone(), request.facts.clone(), request.contact.clone());
-        let Some(asked_before) = &self.asked else { return false };
-        (request.phase.as_str(), &request.links, &asked) == (self.phase, &self.links, asked_before)
+        (request.phase.as_str(), &request.links, Some(asked)) == (self.phase, &self.links, self.asked.clone())
     }
 }
 
@@ -181,7 +180,7 @@ impl Life {
         self.within_remit(authority)?;
         self.not_over()?;
         if self.phase == "endorsed" || self.phase == "submitted" {
-            return require(self.by.as_ref() == Some(&authority.id), "ENDORSED_BY_ANOTHER").map(|()| Nothing);
+            return nothing_if(self.by.as_ref() == Some(&authority.id), "ENDORSED_BY_ANOTHER");
         }
         self.mandated(authority, mandate, received)?;
         self.go("endorsed", Some(&authority.id), "")
@@ -209,7 +208,7 @@ impl Life {
     }
 
     fn said_before(&self, by: &Authority, words: &str, reason: &'static str) -> Expects {
-        require(self.by.as_ref() == Some(&by.id) && self.words == words, reason).map(|()| Nothing)
+        nothing_if(self.by.as_ref() == Some(&by.id) && self.words == words, reason)
     }
 
     fn submit(&mut self, authority: &Authority, mandate: Option<&Mandate>, received: &Received) -> Expects {
