@@ -84,7 +84,7 @@ record! {
     Requirements: NationalRequirement, requirement::Set,
     |lots| {
         let member_state = country(one_of(lots, ["FR", "FR", "MD"]));
-        NationalRequirement { member_state, ..cast::requirement(one_of(lots, [0, 1])) }
+        NationalRequirement { member_state, ..cast::requirement(one_of(lots, [0, 1, 2, 3, 4, 5])) }
     },
     |record| record.member_state.is_member_state()
 }
