@@ -5,6 +5,15 @@ mod log;
 mod request;
 mod sight;
 
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
 use muster_api::{
     monitor::v1::{
         GetBoardRequest, GetBoardResponse, GetLedgerRequest, GetLedgerResponse, GetProviderViewRequest,
@@ -34,6 +43,7 @@ use muster_runtime::{
     access::{Access, Action, may},
     status,
 };
+use tokio::time::interval;
 use tonic::{Request, Response, Status};
 
 use crate::{
@@ -42,18 +52,49 @@ use crate::{
     wire,
 };
 
+/// How often the auditor looks.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// The monitor service.
 #[derive(Clone)]
 pub struct Service {
     edge: Edge,
     monitor: View<Monitor>,
     health: Health,
+    /// How many things were found late.
+    seen_late: Arc<AtomicU64>,
 }
 
 impl Service {
     /// The service on the journal of `edge`; `follower` reads the log for it, and `health` tells how the process stands.
     pub fn new(edge: Edge, follower: &mut Follower, health: Health) -> Self {
-        Self { monitor: follower.view(Monitor::default()), edge, health }
+        Self { monitor: follower.view(Monitor::default()), edge, health, seen_late: Arc::default() }
+    }
+
+    /// Looks every second whether Muster has done what it owes, until the process stops; what is late is logged once, and when
+    /// it is done.
+    pub async fn audit(self) {
+        let (mut known, mut beat) = (BTreeSet::new(), interval(LOOK_EVERY));
+        loop {
+            tokio::select! {
+                _ = beat.tick() => {}
+                () = self.edge.stopping.cancelled() => return,
+            }
+            let Ok(head) = self.edge.journal.last().await else { continue };
+            let (monitor, now) = (self.monitor.now(), self.edge.clock.now());
+            if monitor.progress().position.sequence < head {
+                continue;
+            }
+            let late: BTreeSet<_> = monitor.late(now).into_iter().map(|(owed, _)| owed).collect();
+            for owed in late.difference(&known) {
+                self.seen_late.fetch_add(1, Ordering::Relaxed);
+                tracing::error!("{owed}, more than a second after its time");
+            }
+            for owed in known.difference(&late) {
+                tracing::info!("no longer so: {owed}");
+            }
+            known = late;
+        }
     }
 
     /// All that it shows, for projections.
@@ -77,6 +118,14 @@ impl Service {
     /// Whether the caller may see a provider's own things; if not, there is no such provider.
     async fn may_provider(&self, caller: &Caller, action: Action, provider: &ProviderId) -> Result<(), Status> {
         self.edge.may(caller, action, ("provider", provider.as_str()), |_| of_provider(provider)).await
+    }
+}
+
+/// Who may know of every request and every provider.
+const fn sees_everything(caller: &Caller) -> bool {
+    match caller.actor.role {
+        Role::Officer | Role::Commission | Role::Auditor | Role::Operator | Role::System => true,
+        Role::Hospital | Role::Authority | Role::Spoc | Role::Provider => false,
     }
 }
 
@@ -186,12 +235,18 @@ impl MonitorService for Service {
     }
 
     async fn get_status(&self, call: Request<GetStatusRequest>) -> Answer<GetStatusResponse> {
-        self.edge.admit(call, Action::GetStatus)?;
+        let (caller, _) = self.edge.admit(call, Action::GetStatus)?;
         let head = self.edge.journal.last().await.map_err(unread)?;
         let (realm, now) = (self.edge.realm.to_string(), self.edge.clock.now());
         let monitor = self.monitor.now();
-        let read = monitor.progress().position;
-        let head = if read.sequence == head { read } else { Position { sequence: head, index: 0 } };
-        Ok(Response::new(wire::status(realm, monitor.realm(), now, types::Position::from(head), &self.health)))
+        let (read, speed) = (monitor.progress().position, monitor.speed());
+        let at = if read.sequence == head { read } else { Position { sequence: head, index: 0 } };
+        let mut status = wire::status(realm, speed, now, types::Position::from(at), &self.health);
+        status.seen_late = self.seen_late.load(Ordering::Relaxed);
+        if read.sequence >= head && sees_everything(&caller) {
+            let late = monitor.late(now);
+            status.late = late.iter().map(|(owed, due)| wire::late(owed, *due, now, speed)).collect();
+        }
+        Ok(Response::new(status))
     }
 }

@@ -8,8 +8,10 @@
 //! figures     what each submitted request adds to the statistics, and their sum
 //! changes     when each request and each provider changed last
 //! places      where in the log each context wrote
+//! auditor     what Muster owes by itself, and since when
 //! ```
 
+pub mod auditor;
 pub mod board;
 pub mod case;
 pub mod deadlines;
@@ -28,7 +30,7 @@ use muster_domain::{
     event::Event,
     intake::{events::RequestEvent, phase::Phase},
     kernel::{Corrupt, ProviderId, RequestId, Timestamp},
-    registry::events::{AuthorityEvent, Realm, RealmEvent},
+    registry::events::{AuthorityEvent, Realm, RealmClock, RealmEvent},
 };
 use muster_edge::{changes::Changes, work::Work};
 use muster_journal::{
@@ -38,6 +40,7 @@ use muster_journal::{
     subjects::id_of,
 };
 
+use auditor::{Auditor, GRACE, Owed};
 use board::{Board, Group, Mark};
 use case::{Case, Line};
 use standing::{Lane, Standing};
@@ -67,6 +70,7 @@ pub struct Monitor {
     tally: Tally,
     changes: Changes<Item>,
     places: BTreeMap<Context, Vec<u64>>,
+    auditor: Auditor,
 }
 
 /// What a commit changed.
@@ -87,6 +91,34 @@ impl Monitor {
     /// Offers and engagements.
     pub fn work(&self) -> &Work {
         &self.work
+    }
+
+    /// What Muster owes at `now` and has not done in time, and since when.
+    pub fn late(&self, now: Timestamp) -> Vec<(Owed, Timestamp)> {
+        let grace = GRACE.saturating_mul(self.speed());
+        let stands = |owed: &Owed| match owed {
+            // It ended in another way before.
+            Owed::End(request) => self
+                .cases
+                .get(request)
+                .is_some_and(|case| matches!(case.request.phase, Phase::Submitted { .. } | Phase::Withdrawn { .. })),
+            Owed::Assess(_)
+            | Owed::Escalate(..)
+            | Owed::Miss(_)
+            | Owed::Take(_)
+            | Owed::Expire(_)
+            | Owed::Release(_) => true,
+        };
+        let overdue = self.auditor.overdue(&self.work, now);
+        overdue.filter(|(owed, due)| now.since(*due) > grace && stands(owed)).collect()
+    }
+
+    /// How many times as fast as system time the realm's clock runs.
+    pub fn speed(&self) -> u32 {
+        match self.realm.as_ref().map(|realm| realm.clock) {
+            Some(RealmClock::Exercise { speed, .. }) => speed,
+            Some(RealmClock::System) | None => 1,
+        }
     }
 
     /// The board's order and counts.
@@ -325,6 +357,7 @@ impl Fold for Monitor {
         }
         let mut touched = Touched::default();
         self.work.fold(seen);
+        self.auditor.fold(seen);
         for event in &seen.commit.events {
             self.take(event, seen, &mut touched);
             self.note(event, seen, &mut touched);

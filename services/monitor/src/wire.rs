@@ -7,9 +7,8 @@ use muster_domain::{
     codes::Country,
     event::Event,
     kernel::{Role, Timestamp},
-    registry::events::{Realm, RealmClock},
 };
-use muster_edge::wire::fields::{Fields, timestamp};
+use muster_edge::wire::fields::{Fields, duration, timestamp};
 use muster_journal::{
     engine::follower::Seen,
     port::{Context, Subject},
@@ -20,7 +19,7 @@ use tonic::Status;
 
 use crate::{
     health::{Health, RoleHealth, UnsafeSetting},
-    views::{board::Filter, standing::State, words},
+    views::{auditor::Owed, board::Filter, standing::State, words},
 };
 
 /// Reads which cards are asked for.
@@ -114,15 +113,11 @@ pub(crate) fn entry(
 /// How the realm and the process stand; `head` is where the log ends.
 pub(crate) fn status(
     realm: String,
-    opened: Option<&Realm>,
+    speed: u32,
     now: Timestamp,
     head: types::Position,
     health: &Health,
 ) -> v1::GetStatusResponse {
-    let speed = match opened.map(|realm| realm.clock) {
-        Some(RealmClock::Exercise { speed, .. }) => speed,
-        Some(RealmClock::System) | None => 1,
-    };
     v1::GetStatusResponse {
         realm,
         now: Some(timestamp(now)),
@@ -132,7 +127,15 @@ pub(crate) fn status(
         version: health.version.clone(),
         journal: health.journal.to_owned(),
         unsafe_settings: (health.unsafe_settings)().iter().map(unsafe_setting).collect(),
+        late: Vec::new(),
+        seen_late: 0,
     }
+}
+
+/// Something that Muster owes since `due` and has not done at `now`, on a clock that runs so fast.
+pub(crate) fn late(owed: &Owed, due: Timestamp, now: Timestamp, speed: u32) -> v1::Late {
+    let late_by = now.since(due).checked_div(speed).unwrap_or_default();
+    v1::Late { what: owed.to_string(), due_at: Some(timestamp(due)), late_by: Some(duration(late_by)) }
 }
 
 fn role(RoleHealth { role, ready, position, trouble }: RoleHealth, head: u64) -> v1::RoleStatus {

@@ -353,6 +353,21 @@ async fn everybody_may_know_how_muster_stands() {
 }
 
 #[tokio::test]
+async fn what_is_late_is_told_to_whoever_may_know_of_every_request() {
+    let mut story = Story::with(&["p1"]);
+    story.submitted("r-1", facts()).wait(2);
+    let mut watched = Watched::new(story).await;
+    for (role, told) in [(Role::Officer, 1), (Role::Operator, 1), (Role::Hospital, 0), (Role::Provider, 0)] {
+        let status = watched.client.get_status(call(role, "somebody", GetStatusRequest {})).await.unwrap().into_inner();
+        assert_eq!(status.late.len(), told, "{role}");
+        for late in status.late {
+            assert_eq!(late.what, "request r-1 is submitted and not assessed");
+            assert_eq!(late.late_by.unwrap().seconds, 1, "two minutes of this realm's");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_read_shows_the_write_whose_position_it_names() {
     let mut watched = Watched::new(Story::begin()).await;
     let position = watched.story.open("r-1", facts()).head();

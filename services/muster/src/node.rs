@@ -240,6 +240,7 @@ impl Node {
             if let Some(dir) = storage.projections.clone() {
                 self.life.spawn("projector", ends(project(edge.clone(), service.view(), dir)));
             }
+            self.life.spawn("auditor", ends(service.clone().audit()));
             let server = MonitorServiceServer::new(service);
             names.push(named(&server));
             routes = routes.add_service(server);

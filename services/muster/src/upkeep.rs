@@ -203,7 +203,8 @@ async fn running() -> (bool, Vec<Finding>) {
     let says = format!("muster {} at {address}, realm {}", status.version, status.realm);
     let troubled = status.roles.into_iter().filter(|role| !role.trouble.is_empty());
     let troubles = troubled.map(|role| Finding::unwell("trouble", format!("{}: {}", role.role, role.trouble)));
-    (true, [Finding::well("running", says)].into_iter().chain(troubles).collect())
+    let late = status.late.into_iter().map(|late| Finding::unwell("late", late.what));
+    (true, [Finding::well("running", says)].into_iter().chain(troubles).chain(late).collect())
 }
 
 async fn status_of(address: &str) -> Result<GetStatusResponse, Fault> {

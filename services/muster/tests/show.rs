@@ -14,7 +14,7 @@ use muster_api::{
     eligibility::v1::{CompareRequestsResponse, GetPolicyResponse, Policy, PolicyProposal},
     event::v1::RequestWithdrawn,
     monitor::v1::{
-        Card, Days, GetBoardResponse, GetLedgerResponse, GetRequestPageResponse, GetStatusResponse, LedgerLine,
+        Card, Days, GetBoardResponse, GetLedgerResponse, GetRequestPageResponse, GetStatusResponse, Late, LedgerLine,
         ListEventsResponse, LogEntry, PackageLine, RequestPage, RoleStatus, StateCount, StoryLine, Teams,
     },
     r#type::v1::{
@@ -495,6 +495,12 @@ fn the_status_says_what_stands_and_what_is_in_trouble() {
         version: "0.1.0".to_owned(),
         journal: "embedded".to_owned(),
         unsafe_settings: Vec::new(),
+        late: vec![Late {
+            what: "the time of offer o-3 is over, and it has not ended".to_owned(),
+            due_at: wire("2026-11-02T07:00:00Z"),
+            late_by: Some(prost_types::Duration { seconds: 60, nanos: 0 }),
+        }],
+        seen_late: 2,
     };
     same(
         &status.text(look()),
@@ -502,7 +508,9 @@ fn the_status_says_what_stands_and_what_is_in_trouble() {
          |journal embedded, its head at 57.0
          |ROLE      SERVES  AT    BEHIND  TROUBLE
          |intake    yes     57.0  0
-         |dispatch  no      57.0  1       behind the log",
+         |dispatch  no      57.0  1       behind the log
+         |late by 1 min: the time of offer o-3 is over, and it has not ended
+         |found late since this process started: 2",
     );
 }
 

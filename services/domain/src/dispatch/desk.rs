@@ -39,7 +39,10 @@ use crate::{
         matching::Slots,
     },
     eligibility::events::{Case, Policy, PriorityKey, Terms},
-    kernel::{Aggregate, ContractId, Corrupt, OfferId, PackageId, ProviderId, Received, RequestId, Timestamp},
+    kernel::{
+        Actor, Aggregate, ContractId, Corrupt, OfferId, PackageId, PrincipalId, ProviderId, Received, RequestId, Role,
+        Timestamp,
+    },
     registry::events::{Capacity, CouncilAct, NationalRequirement, Provider},
 };
 
@@ -485,6 +488,12 @@ impl Desk {
         let candidate = |id: &ProviderId| id.as_str().len().saturating_add(CANDIDATE_BYTES_MAX);
         let reserve = self.providers.keys().map(candidate).fold(1, usize::saturating_add);
         CONSIDERED_BYTES_MAX.checked_div(reserve).unwrap_or(1).clamp(1, ASKED_PER_COMMIT_MAX)
+    }
+
+    /// Whether a fact of another context changes anything for the desk.
+    pub fn would_take(&self, fact: &Command, now: Timestamp) -> bool {
+        let by = Actor { role: Role::System, principal: PrincipalId::default() };
+        self.answer(fact.clone(), &Received { at: now, by }, now).is_ok_and(|events| !events.is_empty())
     }
 
     /// Whether a commit of these events may have left work that a `Wake` must go on with at once.

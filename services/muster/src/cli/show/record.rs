@@ -113,6 +113,13 @@ impl Show for GetStatusResponse {
             table.row([role.role.as_str().into(), serves, at.into(), behind.into(), role.trouble.as_str().into()]);
         }
         text += &table.to_string();
+        for late in &self.late {
+            let by = lasting(late.late_by.as_ref());
+            text += &look.paint(Tone::Bad, &format!("late by {by}: {}\n", late.what));
+        }
+        if self.seen_late > 0 {
+            text += &format!("found late since this process started: {}\n", self.seen_late);
+        }
         for setting in &self.unsafe_settings {
             let accepted = if setting.accepted { "accepted" } else { "not accepted" };
             text += &look.paint(Tone::Bad, &format!("unsafe setting {} ({accepted}): {}", setting.name, setting.says));
