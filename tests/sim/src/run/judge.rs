@@ -1,7 +1,7 @@
 //! What is asked of a run when it is over: that everything came to rest as it should, and that nothing that was ever written,
 //! told or shown is wrong.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use futures::executor::block_on;
 use muster_dispatch::{standby::Start, writer::Writer};
@@ -73,6 +73,9 @@ pub struct Judged {
     pub calls: u64,
 }
 
+/// Clocks may differ by so much, and what is due takes a while.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(2);
+
 /// How many views of each process are compared with the log.
 const VIEWS: usize = 6;
 
@@ -100,6 +103,10 @@ pub(super) fn recovered(world: &World) -> Vec<Found> {
         }
         let overdue = process.overdue(world.now()).into_iter();
         found.extend(overdue.map(|what| Found::new("agenda", format!("process {name}: {what}"))));
+        let late = process.follower.monitor.late(world.now()).into_iter();
+        // Clocks differ: what one thinks due another does not yet.
+        let late = late.filter(|(_, due)| world.now().since(*due) > CLOCKS_DIFFER);
+        found.extend(late.map(|(owed, _)| Found::new("agenda", format!("process {name}: {owed}"))));
     }
     found.extend(unsettled(world));
     found
@@ -136,7 +143,7 @@ pub(super) fn judge(world: &World, bug: Option<Bug>, reached: &mut Reached) -> J
         events: count(commits(&log).map(|at| at.commit.events.len()).sum()),
         calls: count(history.len()),
     };
-    let late = oracles::d10::check_until(&log, world.now(), std::time::Duration::from_secs(60));
+    let late = oracles::d10::check_until(&log, world.now(), Duration::from_secs(60));
     judged.found.extend(late.into_iter().map(Found::from));
     judged.found.extend(history::check(&history, &log).into_iter().map(Found::from));
     if !wrong_code {
