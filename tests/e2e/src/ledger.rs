@@ -1,0 +1,119 @@
+//! Plain appends to a journal, and whether it bears out what it acknowledged.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use muster_domain::kernel::RealmId;
+use muster_journal::{
+    append::{Lost, append_surely},
+    jetstream::{JetStream, Options},
+    port::{Context, Journal, ReadError, Record, Subject},
+};
+use tokio::time::{Duration, timeout};
+use uuid::Uuid;
+
+use crate::nats::Servers;
+
+/// What records are filled with.
+pub const FILL: u8 = 0xaa;
+
+/// So many appends are on their way at once.
+const IN_FLIGHT: usize = 64;
+
+/// A reader waits so long for the next record before it says that none comes.
+const NEXT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Records that were acknowledged, by number, each with the sequence that it was given.
+pub type Acknowledged = BTreeMap<u64, u64>;
+
+/// What a journal bears out.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Acknowledged records that nobody can read.
+    pub lost: Vec<u64>,
+    /// Why reading ended before the head, if it did.
+    pub broken: Option<ReadError>,
+}
+
+fn realm() -> RealmId {
+    RealmId::parse("drill").expect("a realm")
+}
+
+/// A connection to all servers, of the realm `drill`.
+pub async fn connect(servers: &impl Servers) -> JetStream {
+    connect_to(servers.urls(), servers).await
+}
+
+/// A connection to some of the servers.
+pub async fn connect_to(urls: Vec<String>, servers: &impl Servers) -> JetStream {
+    let (replicas, monitors) = (servers.replicas(), servers.monitor_urls());
+    let options = Options { replicas, monitors, ..Options::default() };
+    JetStream::connect(urls, &realm(), options).await.expect("a server answers")
+}
+
+/// Where the record with this number stands, alone.
+pub fn subject(n: u64) -> Subject {
+    Subject::new(&realm(), Context::Intake, &format!("r-{n}")).expect("a subject")
+}
+
+fn frame(n: u64) -> Uuid {
+    Uuid::from_u128(u128::from(n) + 1)
+}
+
+/// The journal looks into no frame: its number, and what fills it.
+fn bytes(n: u64, size: usize) -> Bytes {
+    let mut bytes = n.to_be_bytes().to_vec();
+    bytes.resize(size, FILL);
+    bytes.into()
+}
+
+/// Appends the records `first`, `first + 1`, … of `size` bytes each while it goes on; each is tried once.
+pub async fn write(journal: &JetStream, first: u64, size: usize, goes_on: impl Fn(u64) -> bool) -> Acknowledged {
+    stream::iter((first..).take_while(|n| goes_on(*n)))
+        .map(async |n| Some((n, journal.append(&subject(n), 0, frame(n), bytes(n, size)).await.ok()?)))
+        .buffer_unordered(IN_FLIGHT)
+        .filter_map(async |acknowledged| acknowledged)
+        .collect()
+        .await
+}
+
+/// Appends one record, asking until it is known.
+pub async fn write_surely(journal: &JetStream, n: u64, size: usize, patience: Duration) -> Result<u64, Lost> {
+    let appended = append_surely(journal, &subject(n), 0, frame(n), bytes(n, size), patience).await?;
+    Ok(appended.sequence)
+}
+
+/// Reads everything. Whatever is read must be what was written, where it was acknowledged, and there once.
+pub async fn check(journal: &JetStream, acknowledged: &Acknowledged, size: usize) -> Found {
+    let (records, broken) = read(journal).await;
+    let mut places = BTreeMap::new();
+    for record in &records {
+        let n = record.subject.id().strip_prefix("r-").and_then(|n| n.parse().ok()).expect("only ours are there");
+        let before = places.insert(n, record.sequence);
+        assert_eq!(before, None, "record {n} stands here and at {}", record.sequence);
+        assert_eq!((record.frame, &record.bytes), (frame(n), &bytes(n, size)), "record {n} is not what was written");
+        let told = acknowledged.get(&n).copied().unwrap_or(record.sequence);
+        assert_eq!(record.sequence, told, "record {n} stands elsewhere than its writer was told");
+    }
+    let lost = acknowledged.keys().filter(|n| !places.contains_key(n)).copied().collect();
+    Found { lost, broken }
+}
+
+/// Every record up to the head, or to where reading breaks off.
+async fn read(journal: &JetStream) -> (Vec<Record>, Option<ReadError>) {
+    let mut records = Vec::new();
+    let last = match journal.last().await {
+        Ok(last) => last,
+        Err(error) => return (records, Some(error)),
+    };
+    let mut following = journal.subscribe(0);
+    while (records.len() as u64) < last {
+        match timeout(NEXT_PATIENCE, following.next()).await {
+            Ok(Some(Ok(record))) => records.push(record),
+            Ok(Some(Err(error))) => return (records, Some(error)),
+            Ok(None) | Err(_) => return (records, Some(ReadError::Unavailable("no next record came".to_owned()))),
+        }
+    }
+    (records, None)
+}
