@@ -100,12 +100,32 @@ impl Cluster {
         self.when(current).await;
     }
 
+    /// Waits until another than this server leads.
+    pub async fn leader_but(&self, n: usize) {
+        let is_other = |leader: &String| *leader != name(n);
+        self.when(|info| info.cluster.as_ref().and_then(|it| it.leader.as_ref()).is_some_and(is_other)).await;
+    }
+
     /// Asks the leader to let another lead.
     pub async fn step_down(&self) {
+        self.step_down_for("{}".to_owned()).await;
+    }
+
+    /// Makes this server lead: once it has every record, or says so.
+    pub async fn lead(&self, n: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        self.whole().await;
+        while self.leader().await != n {
+            assert!(Instant::now() < deadline, "{} does not come to lead", name(n));
+            self.step_down_for(format!(r#"{{"placement":{{"preferred":"{}"}}}}"#, name(n))).await;
+        }
+    }
+
+    async fn step_down_for(&self, wish: String) {
         let (client, _) = self.client().await;
         let subject = format!("$JS.API.STREAM.LEADER.STEPDOWN.{STREAM}");
         // An answer that is lost, or another that stepped down first, is as good.
-        drop(client.request(subject, "".into()).await);
+        drop(client.request(subject, wish.into()).await);
     }
 
     async fn when(&self, is_so: impl Fn(&Info) -> bool) -> Info {

@@ -10,4 +10,5 @@ pub mod nats;
 pub mod power;
 pub mod process;
 pub mod root;
+pub mod rot;
 pub mod verdict;

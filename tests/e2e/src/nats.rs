@@ -28,6 +28,11 @@ pub trait Servers {
     /// Where clients connect.
     fn urls(&self) -> Vec<String>;
 
+    /// Where one of several processes connects.
+    fn urls_for(&self, _member: usize) -> Vec<String> {
+        self.urls()
+    }
+
     /// Where the servers tell about themselves.
     fn monitor_urls(&self) -> Vec<String>;
 
@@ -166,6 +171,11 @@ impl NatsServer {
 
     /// Kills the server if it runs and starts it again, on the same ports with the same store.
     pub fn restart(&mut self) {
+        self.try_restart().unwrap_or_else(|log| panic!("nats-server ended before it was ready:\n{log}"));
+    }
+
+    /// The same, of a server that may well refuse; gives what it says.
+    pub fn try_restart(&mut self) -> Result<(), String> {
         self.kill();
         let port =
             |port: fn(&Ports) -> u16| self.ports.as_ref().map_or("-1".to_owned(), |ports| port(ports).to_string());
@@ -190,9 +200,10 @@ impl NatsServer {
         std::thread::spawn(move || read_log(log, &ready));
         match is_ready.recv_timeout(READY_PATIENCE) {
             Ok(Ok(ports)) => self.ports = Some(ports),
-            Ok(Err(log)) => panic!("nats-server ended before it was ready:\n{log}"),
+            Ok(Err(log)) => return Err(log),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => panic!("nats-server is never ready"),
         }
+        Ok(())
     }
 
     fn program(&self) -> Command {
