@@ -61,7 +61,7 @@ impl<S: Servers> Fleet<S> {
     fn arguments(&self, roles: &[&str], pace: Pace, accept: &[&str]) -> Vec<String> {
         let speed = pace.speed.to_string();
         let key = self.key.display().to_string();
-        let nats = self.nats.urls().join(",");
+        let nats = self.nats.urls_for(self.len()).join(",");
         let monitors = self.nats.monitor_urls();
         let all = [
             "serve",

@@ -7,6 +7,8 @@ pub mod cluster;
 pub mod fleet;
 pub mod ledger;
 pub mod nats;
+pub mod network;
+pub mod partition;
 pub mod power;
 pub mod process;
 pub mod root;
