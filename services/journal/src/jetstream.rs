@@ -326,10 +326,11 @@ impl Journal for JetStream {
     }
 
     async fn load(&self, subject: &Subject, after: u64) -> Result<Vec<Record>, ReadError> {
-        let all = |(records, head): &(Vec<Record>, u64), counted: u64| match after {
-            0 => records.len() as u64 >= counted,
+        let all = |(records, head): &(Vec<Record>, u64), counted: u64| match (after, records.last()) {
+            (0, _) => records.len() as u64 >= counted,
             // How many stand before is not known here: one that is missing in between breaks the chain of frames.
-            _ => records.last().map_or(after, |record| record.sequence) == *head,
+            (_, Some(last)) => last.sequence == *head,
+            (_, None) => *head <= after && (*head > 0 || counted == 0),
         };
         let (records, _) = self.read_whole(subject, || self.loaded(subject, after), all).await?;
         Ok(records)
