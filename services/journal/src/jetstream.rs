@@ -43,6 +43,10 @@ use tokio::{
 };
 use uuid::Uuid;
 
+/// Servers elect another leader four seconds after they last heard from theirs, at the soonest (`raft.go`); less what an answer
+/// may take on its way.
+const HEARD: Duration = Duration::from_secs(3);
+
 /// How a realm's stream is reached and kept.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -114,7 +118,30 @@ struct Told {
     ts: String,
     state: Holds,
     #[serde(default)]
-    cluster: Led,
+    cluster: Group,
+}
+
+/// The servers that keep the stream; none, where one server is alone.
+#[derive(Default, Deserialize)]
+struct Group {
+    #[serde(flatten)]
+    led: Led,
+    #[serde(default)]
+    replicas: Vec<Follower>,
+}
+
+#[derive(Deserialize)]
+struct Follower {
+    /// How long ago the leader heard from it, in nanoseconds; 0 if never.
+    active: u64,
+}
+
+impl Group {
+    /// Whether a leader answers whom so many have heard of late that no other can lead.
+    fn is_led(&self) -> bool {
+        let heard = self.replicas.iter().filter(|it| it.active > 0 && u128::from(it.active) < HEARD.as_nanos());
+        self.replicas.is_empty() || (self.led.leader.is_some() && heard.count() >= self.replicas.len().div_ceil(2))
+    }
 }
 
 #[derive(Deserialize)]
@@ -125,7 +152,7 @@ struct Holds {
     subjects: Option<BTreeMap<String, u64>>,
 }
 
-/// Who leads the stream, and since when; nothing, where one server is alone.
+/// Who leads the stream, and since when.
 #[derive(Clone, Default, Deserialize, PartialEq, Eq)]
 struct Led {
     leader: Option<String>,
@@ -191,14 +218,23 @@ impl JetStream {
     /// With the count of one subject's records, if it is asked for.
     async fn told(&self, subject: Option<&Subject>) -> Result<Told, ReadError> {
         let asked = json!({ "subjects_filter": subject.map(Subject::as_str) });
-        self.context.request(format!("STREAM.INFO.{}", self.stream_name), &asked).await.map_err(unavailable)
+        let told: Told =
+            self.context.request(format!("STREAM.INFO.{}", self.stream_name), &asked).await.map_err(unavailable)?;
+        if told.cluster.is_led() {
+            return Ok(told);
+        }
+        // A server that is cut off answers all the same, a leader for ten seconds as if it led.
+        Err(ReadError::Unavailable("the server that answers reaches too few of the others to lead".to_owned()))
     }
 
     /// Takes down who leads and what it holds; what is wrong with it, if it lacks records.
-    fn note(&self, Told { state: Holds { messages, last_seq, .. }, cluster, .. }: &Told) -> Option<String> {
+    fn note(
+        &self,
+        Told { state: Holds { messages, last_seq, .. }, cluster: Group { led, .. }, .. }: &Told,
+    ) -> Option<String> {
         let damaged = (messages != last_seq)
-            .then(|| format!("{cluster} leads and holds {messages} of its {last_seq} records; {}", safety::REBUILD));
-        *lock(&self.whole) = damaged.is_none().then(|| cluster.clone());
+            .then(|| format!("{led} leads and holds {messages} of its {last_seq} records; {}", safety::REBUILD));
+        *lock(&self.whole) = damaged.is_none().then(|| led.clone());
         let turns =
             |known: &mut Option<String>| std::mem::replace(known, damaged.clone()).is_some() != damaged.is_some();
         if self.damaged.send_if_modified(turns) {
@@ -233,9 +269,9 @@ impl JetStream {
             // What was appended since the read is counted and not read: only what was counted before must be there.
             let enough = all(&value, counted_before.unwrap_or(counted));
             if !enough && counted_before.is_some() {
-                return Err(ReadError::Unavailable(hides(&told.cluster, subject)));
+                return Err(ReadError::Unavailable(hides(&told.cluster.led, subject)));
             }
-            if enough && before.is_some_and(|before| before == told.cluster) {
+            if enough && before.is_some_and(|before| before == told.cluster.led) {
                 return Ok(value);
             }
             counted_before = Some(counted);
@@ -450,5 +486,27 @@ pub(crate) fn described(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) if !error.to_string().contains(&source.to_string()) => format!("{error}: {source}"),
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_led(cluster: &str) -> bool {
+        serde_json::from_str::<Group>(cluster).unwrap().is_led()
+    }
+
+    #[test]
+    fn a_leader_is_believed_while_it_has_just_heard_from_most() {
+        let three = |one: u64, other: u64| {
+            format!(r#"{{"leader":"n1","replicas":[{{"name":"n2","active":{one}}},{{"name":"n3","active":{other}}}]}}"#)
+        };
+        assert!(is_led(&three(1_000_000, 900_000_000)));
+        assert!(is_led(&three(9_000_000_000, 2_900_000_000)), "one of two others is enough");
+        assert!(!is_led(&three(3_000_000_000, 9_000_000_000)), "both may follow another by now");
+        assert!(!is_led(&three(0, 9_000_000_000)), "it never heard from the one");
+        assert!(!is_led(r#"{"replicas":[{"name":"n2","active":1000},{"name":"n3","active":1000}]}"#), "nobody leads");
+        assert!(is_led(r#"{"leader":"single"}"#), "one server is alone");
     }
 }

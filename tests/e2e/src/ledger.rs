@@ -39,7 +39,8 @@ pub struct Found {
     pub broken: Option<ReadError>,
 }
 
-fn realm() -> RealmId {
+/// The realm of every drill.
+pub fn realm() -> RealmId {
     RealmId::parse("drill").expect("a realm")
 }
 

@@ -12,6 +12,10 @@ use futures::future::join_all;
 use muster_api::intake::v1::OpenRequestRequest;
 use muster_domain::kernel::Role;
 use muster_edge::testing::call;
+use muster_journal::{
+    jetstream::JetStream,
+    port::{Context, Journal, ReadError, Subject},
+};
 use muster_sim::{history::Outcome, run::rng::Rng};
 use tokio::{
     sync::watch,
@@ -23,6 +27,7 @@ use crate::{
     chaos::{Addresses, Crowd},
     cluster::{Cluster, SIZE},
     fleet::{Fleet, Pace, ROLES},
+    ledger::realm,
     nats::{Home, Servers, deployed},
     network::Network,
     verdict::{Counts, verdict},
@@ -88,7 +93,8 @@ pub async fn round(seed: u64) -> Figures {
 
     let mut lots = Rng::new(seed, "partition");
     let mut cuts = vec![Cut::Leader, Cut::MuteLeader, Cut::Follower, Cut::All];
-    let mut befalling = Befalling { addresses, everybody, watched, now };
+    let journals = join_all((0..SIZE).map(|n| fleet.journal_for(n))).await;
+    let mut befalling = Befalling { addresses, everybody, watched, now, journals };
     let mut goes_on_after = Vec::new();
     while !cuts.is_empty() {
         let cut = cuts.swap_remove(lots.index(cuts.len()));
@@ -155,6 +161,8 @@ struct Befalling {
     everybody: BTreeMap<&'static str, Vec<String>>,
     watched: watch::Receiver<usize>,
     now: prost_types::Timestamp,
+    /// The realm's journal as each server shows it.
+    journals: Vec<JetStream>,
 }
 
 impl Befalling {
@@ -190,6 +198,7 @@ impl Befalling {
     async fn both_sides(&mut self, alone: usize) -> Duration {
         self.point_at(|n| n != alone);
         let took = self.goes_on(BETWEEN).await;
+        self.reads_in_vain(alone).await;
         self.asks_in_vain(alone).await;
         took
     }
@@ -209,6 +218,15 @@ impl Befalling {
         let answered = timeout(PATIENCE, self.watched.wait_for(|given| *given >= target)).await;
         answered.expect("writes go on").expect("the crowd acts");
         began.elapsed()
+    }
+
+    /// A server that is alone lacks what the others have written since: whoever decides reads nothing from it.
+    async fn reads_in_vain(&self, alone: usize) {
+        let journal = self.journals.get(alone).expect("each has one");
+        let desk = Subject::new(&realm(), Context::Dispatch, "desk").expect("a subject");
+        let (last, head) = (journal.last().await, journal.head(&desk).await);
+        let refused = |read: &Result<u64, ReadError>| matches!(read, Err(ReadError::Unavailable(_)));
+        assert!(refused(&last) && refused(&head), "a server that is alone shows {last:?} and {head:?}");
     }
 
     /// The process of a server that reaches no other opens no request.
