@@ -1,8 +1,10 @@
 //! A journal on NATS JetStream: one stream per realm, one message per record.
 //!
 //! The server compares the expected last sequence of the message's subject, so any number of processes may append. Whatever is
-//! decided on is read from the stream's leader, and counts only if that leader holds every record: one whose disk is damaged
-//! says "not found" and nothing else. Followers read from any server and check that no sequence is missing.
+//! decided on is read from the stream's leader, and counts only if that leader holds every record, and gives as many of the
+//! subject as it counts: one whose disk is damaged says "not found" and nothing else, of whole blocks that it dropped when it
+//! started and of single records that it still counts (nats-server #7549, #8632). Followers read from any server and check that
+//! no sequence is missing.
 
 pub(crate) mod bucket;
 mod follow;
@@ -34,12 +36,16 @@ use muster_domain::kernel::{RealmId, Timestamp};
 pub use safety::Unsafe;
 use serde::Deserialize;
 use serde_json::json;
-use std::{path::PathBuf, sync::Mutex, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Mutex, time::Duration};
 use tokio::{
     sync::watch,
     time::{Instant, timeout_at},
 };
 use uuid::Uuid;
+
+/// Servers elect another leader four seconds after they last heard from theirs, at the soonest (`raft.go`); less what an answer
+/// may take on its way.
+const HEARD: Duration = Duration::from_secs(3);
 
 /// How a realm's stream is reached and kept.
 #[derive(Clone, Debug)]
@@ -112,20 +118,51 @@ struct Told {
     ts: String,
     state: Holds,
     #[serde(default)]
-    cluster: Led,
+    cluster: Group,
+}
+
+/// The servers that keep the stream; none, where one server is alone.
+#[derive(Default, Deserialize)]
+struct Group {
+    #[serde(flatten)]
+    led: Led,
+    #[serde(default)]
+    replicas: Vec<Follower>,
+}
+
+#[derive(Deserialize)]
+struct Follower {
+    /// How long ago the leader heard from it, in nanoseconds; 0 if never.
+    active: u64,
+}
+
+impl Group {
+    /// Whether a leader answers whom so many have heard of late that no other can lead.
+    fn is_led(&self) -> bool {
+        let heard = self.replicas.iter().filter(|it| it.active > 0 && u128::from(it.active) < HEARD.as_nanos());
+        self.replicas.is_empty() || (self.led.leader.is_some() && heard.count() >= self.replicas.len().div_ceil(2))
+    }
 }
 
 #[derive(Deserialize)]
 struct Holds {
     messages: u64,
     last_seq: u64,
+    /// How many records each subject has, of those that were asked for.
+    subjects: Option<BTreeMap<String, u64>>,
 }
 
-/// Who leads the stream, and since when; nothing, where one server is alone.
+/// Who leads the stream, and since when.
 #[derive(Clone, Default, Deserialize, PartialEq, Eq)]
 struct Led {
     leader: Option<String>,
     leader_since: Option<String>,
+}
+
+impl fmt::Display for Led {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.leader.as_deref().unwrap_or("the server"))
+    }
 }
 
 impl JetStream {
@@ -160,7 +197,7 @@ impl JetStream {
     /// is found holds until the next time.
     pub async fn look_at_leader(&self, now: impl Fn() -> Timestamp) -> Result<(), ReadError> {
         let before = now();
-        let told = self.told().await?;
+        let told = self.told(None).await?;
         let after = now();
         self.note(&told);
         let ts = told.ts;
@@ -178,16 +215,26 @@ impl JetStream {
         Ok(())
     }
 
-    async fn told(&self) -> Result<Told, ReadError> {
-        self.context.request(format!("STREAM.INFO.{}", self.stream_name), &json!({})).await.map_err(unavailable)
+    /// With the count of one subject's records, if it is asked for.
+    async fn told(&self, subject: Option<&Subject>) -> Result<Told, ReadError> {
+        let asked = json!({ "subjects_filter": subject.map(Subject::as_str) });
+        let told: Told =
+            self.context.request(format!("STREAM.INFO.{}", self.stream_name), &asked).await.map_err(unavailable)?;
+        if told.cluster.is_led() {
+            return Ok(told);
+        }
+        // A server that is cut off answers all the same, a leader for ten seconds as if it led.
+        Err(ReadError::Unavailable("the server that answers reaches too few of the others to lead".to_owned()))
     }
 
     /// Takes down who leads and what it holds; what is wrong with it, if it lacks records.
-    fn note(&self, Told { state: Holds { messages, last_seq }, cluster, .. }: &Told) -> Option<String> {
-        let leader = cluster.leader.as_deref().unwrap_or("the server");
+    fn note(
+        &self,
+        Told { state: Holds { messages, last_seq, .. }, cluster: Group { led, .. }, .. }: &Told,
+    ) -> Option<String> {
         let damaged = (messages != last_seq)
-            .then(|| format!("{leader} leads and holds {messages} of its {last_seq} records; {}", safety::REBUILD));
-        *lock(&self.whole) = damaged.is_none().then(|| cluster.clone());
+            .then(|| format!("{led} leads and holds {messages} of its {last_seq} records; {}", safety::REBUILD));
+        *lock(&self.whole) = damaged.is_none().then(|| led.clone());
         let turns =
             |known: &mut Option<String>| std::mem::replace(known, damaged.clone()).is_some() != damaged.is_some();
         if self.damaged.send_if_modified(turns) {
@@ -199,33 +246,56 @@ impl JetStream {
         damaged
     }
 
-    /// Reads from a leader that holds every record: the same led before and after, and was whole both times.
-    async fn read_whole<T, F>(&self, read: impl Fn() -> F) -> Result<T, ReadError>
+    /// Reads a subject from a leader that holds every record: the same led before and after, and was whole both times; and it
+    /// gave `all` that it counts.
+    async fn read_whole<T, F>(
+        &self,
+        subject: &Subject,
+        read: impl Fn() -> F,
+        all: impl Fn(&T, u64) -> bool,
+    ) -> Result<T, ReadError>
     where
         F: Future<Output = Result<T, ReadError>>,
     {
+        let mut counted_before = None;
         loop {
             let before = lock(&self.whole).clone();
             let value = read().await?;
-            let told = self.told().await?;
+            let told = self.told(Some(subject)).await?;
             if let Some(says) = self.note(&told) {
                 return Err(ReadError::Unavailable(says));
             }
-            if before.is_some_and(|before| before == told.cluster) {
+            let counted = told.state.subjects.iter().flatten().map(|(_, count)| count).sum();
+            // What was appended since the read is counted and not read: only what was counted before must be there.
+            let enough = all(&value, counted_before.unwrap_or(counted));
+            if !enough && counted_before.is_some() {
+                return Err(ReadError::Unavailable(hides(&told.cluster.led, subject)));
+            }
+            if enough && before.is_some_and(|before| before == told.cluster.led) {
                 return Ok(value);
             }
+            counted_before = Some(counted);
         }
     }
 
-    async fn loaded(&self, subject: &Subject, after: u64) -> Result<Vec<Record>, ReadError> {
+    /// The subject's last record as the leader knows it: its sequence, or 0.
+    async fn headed(&self, subject: &Subject) -> Result<u64, ReadError> {
+        let asked = self.stream.raw_message_builder().last_by_subject(subject.as_str());
+        Ok(found(asked.send().await)?.map_or(0, |message| message.sequence))
+    }
+
+    /// The subject's records after sequence `after` up to its head, and its head.
+    async fn loaded(&self, subject: &Subject, after: u64) -> Result<(Vec<Record>, u64), ReadError> {
+        let head = self.headed(subject).await?;
         let mut records = Vec::new();
         let mut next = after.saturating_add(1);
-        loop {
+        while next <= head {
             let asked = self.stream.raw_message_builder().sequence(next).next_by_subject(subject.as_str());
-            let Some(message) = found(asked.send().await)? else { return Ok(records) };
+            let Some(message) = found(asked.send().await)? else { break };
             next = message.sequence.saturating_add(1);
             records.push(record(message.sequence, &message.subject, Some(&message.headers), message.payload)?);
         }
+        Ok((records, head))
     }
 
     /// Whose log it is.
@@ -292,7 +362,14 @@ impl Journal for JetStream {
     }
 
     async fn load(&self, subject: &Subject, after: u64) -> Result<Vec<Record>, ReadError> {
-        self.read_whole(|| self.loaded(subject, after)).await
+        let all = |(records, head): &(Vec<Record>, u64), counted: u64| match (after, records.last()) {
+            (0, _) => records.len() as u64 >= counted,
+            // How many stand before is not known here: one that is missing in between breaks the chain of frames.
+            (_, Some(last)) => last.sequence == *head,
+            (_, None) => *head <= after && (*head > 0 || counted == 0),
+        };
+        let (records, _) = self.read_whole(subject, || self.loaded(subject, after), all).await?;
+        Ok(records)
     }
 
     async fn record(&self, sequence: u64) -> Result<Record, ReadError> {
@@ -308,15 +385,11 @@ impl Journal for JetStream {
     }
 
     async fn head(&self, subject: &Subject) -> Result<u64, ReadError> {
-        let head = || async {
-            let asked = self.stream.raw_message_builder().last_by_subject(subject.as_str());
-            Ok(found(asked.send().await)?.map_or(0, |message| message.sequence))
-        };
-        self.read_whole(head).await
+        self.read_whole(subject, || self.headed(subject), |head, counted| *head > 0 || counted == 0).await
     }
 
     async fn last(&self) -> Result<u64, ReadError> {
-        let told = self.told().await?;
+        let told = self.told(None).await?;
         self.note(&told).map_or(Ok(told.state.last_seq), |says| Err(ReadError::Unavailable(says)))
     }
 
@@ -384,6 +457,14 @@ fn outcome(error: &PublishError, bytes: usize) -> AppendError {
     }
 }
 
+/// What is said of a leader that does not give what it counts.
+fn hides(leader: &Led, subject: &Subject) -> String {
+    let says =
+        format!("{leader} leads and does not give every record of {subject}; if it stays so, {}", safety::REBUILD);
+    tracing::error!("{says}");
+    says
+}
+
 fn found(answer: Result<StreamMessage, RawMessageError>) -> Result<Option<StreamMessage>, ReadError> {
     match answer {
         Ok(message) => Ok(Some(message)),
@@ -410,5 +491,27 @@ pub(crate) fn described(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) if !error.to_string().contains(&source.to_string()) => format!("{error}: {source}"),
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_led(cluster: &str) -> bool {
+        serde_json::from_str::<Group>(cluster).unwrap().is_led()
+    }
+
+    #[test]
+    fn a_leader_is_believed_while_it_has_just_heard_from_most() {
+        let three = |one: u64, other: u64| {
+            format!(r#"{{"leader":"n1","replicas":[{{"name":"n2","active":{one}}},{{"name":"n3","active":{other}}}]}}"#)
+        };
+        assert!(is_led(&three(1_000_000, 900_000_000)));
+        assert!(is_led(&three(9_000_000_000, 2_900_000_000)), "one of two others is enough");
+        assert!(!is_led(&three(3_000_000_000, 9_000_000_000)), "both may follow another by now");
+        assert!(!is_led(&three(0, 9_000_000_000)), "it never heard from the one");
+        assert!(!is_led(r#"{"replicas":[{"name":"n2","active":1000},{"name":"n3","active":1000}]}"#), "nobody leads");
+        assert!(is_led(r#"{"leader":"single"}"#), "one server is alone");
     }
 }

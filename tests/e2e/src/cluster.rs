@@ -1,11 +1,11 @@
 //! Three real nats-servers that keep every record three times, as `deploy/nats/three.conf` says, and what may befall them.
 
-use std::{net::TcpListener, time::Duration};
+use std::{net::TcpListener, path::Path, time::Duration};
 
 use async_nats::jetstream::{self, stream::Info};
 use tokio::time::{Instant, sleep};
 
-use crate::nats::{NatsServer, Servers, deployed};
+use crate::nats::{Home, NatsServer, Servers, deployed};
 
 /// How many servers there are.
 pub const SIZE: usize = 3;
@@ -41,28 +41,40 @@ impl Servers for Cluster {
 impl Cluster {
     /// Starts three servers that know one another.
     pub fn start() -> Self {
+        Self::start_at(&deployed("three.conf"), vec![Home::default(); SIZE])
+    }
+
+    /// The same elsewhere, with any configuration.
+    pub fn start_at(config: &Path, homes: Vec<Home>) -> Self {
         // Held together until all are known, so that they differ.
         let held: Vec<_> = (0..SIZE).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
-        let routes: Vec<_> = held.iter().map(|port| port.local_addr().expect("bound").to_string()).collect();
+        let ports: Vec<_> = held.iter().map(|port| port.local_addr().expect("bound").port()).collect();
         drop(held);
-        let all = routes.iter().map(|route| format!("nats://{route}")).collect::<Vec<_>>().join(",");
-        let start = |(n, route): (usize, &String)| {
-            let (name, own) = (name(n), format!("nats://{route}"));
-            let args = [
-                "--addr",
-                "127.0.0.1",
-                "--name",
-                &name,
-                "--cluster_name",
-                "muster",
-                "--cluster",
-                &own,
-                "--routes",
-                &all,
-            ];
-            NatsServer::start_as(&deployed("three.conf"), args.map(str::to_owned).to_vec())
+        let routes: Vec<_> =
+            homes.iter().zip(ports).map(|(home, port)| format!("nats://{}:{port}", home.host)).collect();
+        let all = routes.join(",");
+        let start = |(n, (home, route)): (usize, (Home, &String))| {
+            let name = name(n);
+            let args =
+                ["--name", &name, "--cluster_name", "muster", "--cluster", route, "--routes", &all].map(str::to_owned);
+            NatsServer::start_as(config, home, args.to_vec())
         };
-        Self { nodes: routes.iter().enumerate().map(start).collect() }
+        Self { nodes: homes.into_iter().zip(&routes).enumerate().map(start).collect() }
+    }
+
+    /// All stand still, as when their power goes.
+    pub fn freeze(&self) {
+        self.nodes.iter().for_each(NatsServer::freeze);
+    }
+
+    /// Kills all without warning.
+    pub fn kill(&mut self) {
+        self.nodes.iter_mut().for_each(NatsServer::kill);
+    }
+
+    /// Starts all again.
+    pub fn restart(&mut self) {
+        self.nodes.iter_mut().for_each(NatsServer::restart);
     }
 
     /// One of the servers.
@@ -88,12 +100,32 @@ impl Cluster {
         self.when(current).await;
     }
 
+    /// Waits until another than this server leads.
+    pub async fn leader_but(&self, n: usize) {
+        let is_other = |leader: &String| *leader != name(n);
+        self.when(|info| info.cluster.as_ref().and_then(|it| it.leader.as_ref()).is_some_and(is_other)).await;
+    }
+
     /// Asks the leader to let another lead.
     pub async fn step_down(&self) {
+        self.step_down_for("{}".to_owned()).await;
+    }
+
+    /// Makes this server lead: once it has every record, or says so.
+    pub async fn lead(&self, n: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        self.whole().await;
+        while self.leader().await != n {
+            assert!(Instant::now() < deadline, "{} does not come to lead", name(n));
+            self.step_down_for(format!(r#"{{"placement":{{"preferred":"{}"}}}}"#, name(n))).await;
+        }
+    }
+
+    async fn step_down_for(&self, wish: String) {
         let (client, _) = self.client().await;
         let subject = format!("$JS.API.STREAM.LEADER.STEPDOWN.{STREAM}");
         // An answer that is lost, or another that stepped down first, is as good.
-        drop(client.request(subject, "".into()).await);
+        drop(client.request(subject, wish.into()).await);
     }
 
     async fn when(&self, is_so: impl Fn(&Info) -> bool) -> Info {

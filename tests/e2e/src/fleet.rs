@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use muster_domain::kernel::RealmId;
 use muster_journal::jetstream::{JetStream, Options};
 use muster_sim::log::{Entry, read_log};
 use tempfile::TempDir;
 
 use crate::{
+    ledger::realm,
     nats::{NatsServer, Servers},
     process::Process,
 };
@@ -61,7 +61,7 @@ impl<S: Servers> Fleet<S> {
     fn arguments(&self, roles: &[&str], pace: Pace, accept: &[&str]) -> Vec<String> {
         let speed = pace.speed.to_string();
         let key = self.key.display().to_string();
-        let nats = self.nats.urls().join(",");
+        let nats = self.nats.urls_for(self.len()).join(",");
         let monitors = self.nats.monitor_urls();
         let all = [
             "serve",
@@ -109,10 +109,18 @@ impl<S: Servers> Fleet<S> {
 
     /// The realm's journal, as somebody reads it who is none of its processes.
     pub async fn journal(&self) -> JetStream {
+        self.connect(self.nats.urls()).await
+    }
+
+    /// The same, as one of its processes sees it.
+    pub async fn journal_for(&self, member: usize) -> JetStream {
+        self.connect(self.nats.urls_for(member)).await
+    }
+
+    async fn connect(&self, urls: Vec<String>) -> JetStream {
         let (replicas, monitors) = (self.nats.replicas(), self.nats.monitor_urls());
         let options = Options { replicas, monitors, ..Options::default() };
-        let realm = RealmId::parse("drill").expect("a realm");
-        JetStream::connect(self.nats.urls(), &realm, options).await.expect("the server answers")
+        JetStream::connect(urls, &realm(), options).await.expect("the server answers")
     }
 
     /// The realm's log.

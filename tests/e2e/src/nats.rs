@@ -28,11 +28,34 @@ pub trait Servers {
     /// Where clients connect.
     fn urls(&self) -> Vec<String>;
 
+    /// Where one of several processes connects.
+    fn urls_for(&self, _member: usize) -> Vec<String> {
+        self.urls()
+    }
+
     /// Where the servers tell about themselves.
     fn monitor_urls(&self) -> Vec<String>;
 
     /// How many times each record is kept.
     fn replicas(&self) -> usize;
+}
+
+/// Where a server lives.
+#[derive(Clone, Debug)]
+pub struct Home {
+    /// The address where it answers.
+    pub host: String,
+    /// The network in which it runs, if it is not this process's own.
+    pub network: Option<String>,
+    /// Where it keeps its records, if not in a directory that goes when it goes.
+    pub store: Option<PathBuf>,
+}
+
+impl Default for Home {
+    /// Beside this process.
+    fn default() -> Self {
+        Self { host: "127.0.0.1".to_owned(), network: None, store: None }
+    }
 }
 
 /// One nats-server with JetStream, set as `deploy/nats/single.conf` says. Dropping it stops it and removes its store.
@@ -41,9 +64,12 @@ pub struct NatsServer {
     ports: Option<Ports>,
     process: Option<Child>,
     config: PathBuf,
+    home: Home,
     /// What else it is started with.
     args: Vec<String>,
-    store: TempDir,
+    store: PathBuf,
+    /// Its store, if nobody else holds that.
+    _directory: Option<TempDir>,
 }
 
 impl Servers for NatsServer {
@@ -74,30 +100,35 @@ impl NatsServer {
 
     /// Starts a server with another configuration, which must turn on JetStream and the monitor.
     pub fn start_with(config: &Path) -> Self {
-        Self::start_as(config, Vec::new())
+        Self::start_as(config, Home::default(), Vec::new())
     }
 
-    /// The same, with more arguments.
-    pub(crate) fn start_as(config: &Path, args: Vec<String>) -> Self {
-        let store = TempDir::new().expect("a directory for the server's store");
-        let mut server = Self { ports: None, process: None, config: config.to_owned(), args, store };
+    /// The same elsewhere, with more arguments.
+    pub(crate) fn start_as(config: &Path, home: Home, args: Vec<String>) -> Self {
+        let directory = TempDir::new().expect("a directory for the server's store");
+        let (store, directory) = match &home.store {
+            Some(store) => (store.clone(), None),
+            None => (directory.path().to_owned(), Some(directory)),
+        };
+        let config = config.to_owned();
+        let mut server = Self { ports: None, process: None, config, home, args, store, _directory: directory };
         server.restart();
         server
     }
 
     /// Where clients connect; the same after a restart.
     pub fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.ports().clients)
+        format!("nats://{}:{}", self.home.host, self.ports().clients)
     }
 
     /// Where the server tells about itself; the same after a restart.
     pub fn monitor_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.ports().monitor)
+        format!("http://{}:{}", self.home.host, self.ports().monitor)
     }
 
     /// Where the server keeps its records.
     pub fn store(&self) -> &Path {
-        self.store.path()
+        &self.store
     }
 
     /// Kills the server without warning, as a crash would.
@@ -135,19 +166,26 @@ impl NatsServer {
     /// The server's disk is lost: it must not run.
     pub fn lose_store(&mut self) {
         assert!(self.process.is_none(), "the server runs");
-        self.store = TempDir::new().expect("a directory for the server's store");
+        std::fs::remove_dir_all(self.store.join("jetstream")).expect("the server kept records");
     }
 
     /// Kills the server if it runs and starts it again, on the same ports with the same store.
     pub fn restart(&mut self) {
+        self.try_restart().unwrap_or_else(|log| panic!("nats-server ended before it was ready:\n{log}"));
+    }
+
+    /// The same, of a server that may well refuse; gives what it says.
+    pub fn try_restart(&mut self) -> Result<(), String> {
         self.kill();
         let port =
             |port: fn(&Ports) -> u16| self.ports.as_ref().map_or("-1".to_owned(), |ports| port(ports).to_string());
-        let mut process = Command::new(binary())
+        let mut process = self
+            .program()
+            .args(["--addr", &self.home.host])
             .arg("--config")
             .arg(&self.config)
             .arg("--store_dir")
-            .arg(self.store.path())
+            .arg(&self.store)
             .args(["--port", &port(|ports| ports.clients)])
             .args(["--http_port", &port(|ports| ports.monitor)])
             .args(&self.args)
@@ -162,8 +200,20 @@ impl NatsServer {
         std::thread::spawn(move || read_log(log, &ready));
         match is_ready.recv_timeout(READY_PATIENCE) {
             Ok(Ok(ports)) => self.ports = Some(ports),
-            Ok(Err(log)) => panic!("nats-server ended before it was ready:\n{log}"),
+            Ok(Err(log)) => return Err(log),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => panic!("nats-server is never ready"),
+        }
+        Ok(())
+    }
+
+    fn program(&self) -> Command {
+        match &self.home.network {
+            Some(network) => {
+                let mut within = Command::new("ip");
+                within.args(["netns", "exec", network]).arg(binary());
+                within
+            }
+            None => Command::new(binary()),
         }
     }
 

@@ -16,8 +16,8 @@ const REPLICAS_MIN: usize = 3;
 const VERSION_MIN: (u64, u64) = (2, 15);
 
 /// What to do about a server that lacks records.
-pub(super) const REBUILD: &str =
-    "take this server out before anything else is changed, then rebuild it from one that holds all";
+pub(super) const REBUILD: &str = "stop this server and leave the others as they are: while it leads, whoever copies lacks the \
+                                  same; once another leads, empty its store and start it, and it copies every record";
 
 /// A monitor that needs longer is as good as not there.
 const MONITOR_TIMEOUT: Duration = Duration::from_secs(2);

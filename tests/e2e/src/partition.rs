@@ -1,0 +1,243 @@
+//! Servers that cannot reach one another: most of them go on, and who is with the fewest acknowledges nothing that is lost.
+//!
+//! Every process of Muster knows one server only, and reaches it all the while, so that each is on its server's side.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use futures::future::join_all;
+use muster_api::intake::v1::OpenRequestRequest;
+use muster_domain::kernel::Role;
+use muster_edge::testing::call;
+use muster_journal::{
+    jetstream::JetStream,
+    port::{Context, Journal, ReadError, Subject},
+};
+use muster_sim::{history::Outcome, run::rng::Rng};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
+
+use crate::{
+    cast::{Cast, facts, id},
+    chaos::{Addresses, Crowd},
+    cluster::{Cluster, SIZE},
+    fleet::{Fleet, Pace, ROLES},
+    ledger::realm,
+    nats::{Home, Servers, deployed},
+    network::Network,
+    verdict::{Counts, verdict},
+};
+
+/// Half an hour of an offer is three seconds here.
+const PACE: Pace = Pace { speed: 600 };
+
+/// So many clients.
+const LANES: usize = 8;
+
+/// Commands that are answered before writes are said to go on.
+const BETWEEN: usize = 40;
+
+/// Figure F9: the side of most servers is written to again within this.
+const FAILOVER: Duration = Duration::from_secs(10);
+
+/// Longer than that, so that a miss is measured.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Whoever asks on the side of the fewest waits so long for an answer that must not come.
+const IN_VAIN: Duration = Duration::from_secs(3);
+
+/// So many commands of every client must be answered in the end.
+const LAST: usize = 5;
+
+/// What may befall the lines between servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// The leader is cut off.
+    Leader,
+    /// The leader hears the others, and is not heard.
+    MuteLeader,
+    /// Another than the leader is cut off.
+    Follower,
+    /// Nobody reaches anybody.
+    All,
+}
+
+/// What one round showed.
+#[derive(Debug)]
+pub struct Figures {
+    /// How long writes took to go on, on the side of most servers; after all were cut off, once the lines were joined.
+    pub goes_on_after: Vec<(Cut, Duration)>,
+    /// What came of the commands.
+    pub counts: Counts,
+}
+
+/// Fails unless most servers go on in time, nobody who is with the fewest is told that anything is done, nothing is lost, and
+/// all is as before once the lines are joined.
+pub async fn round(seed: u64) -> Figures {
+    let fleet = Fleet::start_on(Site::new(), &[&ROLES, &ROLES, &ROLES], PACE, &[]);
+    let everybody = fleet.all_addresses();
+    let addresses: Addresses = Arc::new(RwLock::new(everybody.clone()));
+    let mut cast = at(&everybody);
+    cast.register(6).await;
+    let now = cast.now().await;
+    let (given, watched) = watch::channel(0);
+    let (over, is_over) = watch::channel(false);
+    let crowd = Crowd::new(addresses.clone(), now, given);
+    let lanes = (0..LANES as u64).map(|lane| crowd.clone().act_until(seed + lane, is_over.clone()));
+    let acting = tokio::spawn(join_all(lanes.collect::<Vec<_>>()));
+
+    let mut lots = Rng::new(seed, "partition");
+    let mut cuts = vec![Cut::Leader, Cut::MuteLeader, Cut::Follower, Cut::All];
+    let journals = join_all((0..SIZE).map(|n| fleet.journal_for(n))).await;
+    let mut befalling = Befalling { addresses, everybody, watched, now, journals };
+    let mut goes_on_after = Vec::new();
+    while !cuts.is_empty() {
+        let cut = cuts.swap_remove(lots.index(cuts.len()));
+        goes_on_after.push((cut, befalling.befall(&fleet.nats, cut, &mut lots).await));
+    }
+    befalling.goes_on(LANES * LAST * 3).await;
+    over.send_replace(true);
+    let lanes = acting.await.expect("the crowd ends");
+    for lane in &lanes {
+        let unknown = lane.iter().rev().take(LAST).filter(|(_, operation)| operation.outcome == Outcome::Unknown);
+        assert_eq!(unknown.count(), 0, "seed {seed}: in the end every command is answered");
+    }
+    let acts: Vec<_> = lanes.into_iter().flatten().collect();
+    let counts = verdict(&fleet, &acts).await;
+    fleet.nats.cluster.whole().await;
+    assert_eq!(fleet.journal().await.safety().await, [], "seed {seed}: every replica is whole");
+    let late = goes_on_after.iter().any(|(cut, took)| *cut != Cut::All && *took > FAILOVER);
+    assert!(!late, "seed {seed}: {goes_on_after:?}");
+    Figures { goes_on_after, counts }
+}
+
+/// Clients of one process, or of the first of several.
+fn at(addresses: &BTreeMap<&'static str, Vec<String>>) -> Cast {
+    Cast::new(|role| addresses.get(role).and_then(|of_role| of_role.first()).expect("it has every role").clone())
+}
+
+/// Three servers, and the lines between them. Fields are dropped in order: the network goes when nobody lives in it.
+struct Site {
+    cluster: Cluster,
+    network: Network,
+}
+
+impl Site {
+    fn new() -> Self {
+        let network = Network::lay();
+        let home = |n| Home { host: network.address(n), network: Some(network.namespace(n)), ..Home::default() };
+        let cluster = Cluster::start_at(&deployed("three.conf"), (0..SIZE).map(home).collect());
+        Self { cluster, network }
+    }
+}
+
+impl Servers for Site {
+    fn urls(&self) -> Vec<String> {
+        self.cluster.urls()
+    }
+
+    /// One each.
+    fn urls_for(&self, member: usize) -> Vec<String> {
+        self.urls().get(member).cloned().into_iter().collect()
+    }
+
+    fn monitor_urls(&self) -> Vec<String> {
+        self.cluster.monitor_urls()
+    }
+
+    fn replicas(&self) -> usize {
+        self.cluster.replicas()
+    }
+}
+
+/// What is needed to see whether writes go on.
+struct Befalling {
+    addresses: Addresses,
+    everybody: BTreeMap<&'static str, Vec<String>>,
+    watched: watch::Receiver<usize>,
+    now: prost_types::Timestamp,
+    /// The realm's journal as each server shows it.
+    journals: Vec<JetStream>,
+}
+
+impl Befalling {
+    /// Cuts lines, looks what both sides do, and joins the lines again; how long writes took to go on.
+    async fn befall(&mut self, site: &Site, cut: Cut, lots: &mut Rng) -> Duration {
+        site.cluster.whole().await;
+        let (network, leader) = (&site.network, site.cluster.leader().await);
+        let alone = if cut == Cut::Follower { (leader + 1 + lots.index(SIZE - 1)) % SIZE } else { leader };
+        let took = match cut {
+            Cut::Leader | Cut::Follower => {
+                network.lines_of(alone).for_each(|(one, other)| network.cut(one, other));
+                self.both_sides(alone).await
+            }
+            Cut::MuteLeader => {
+                network.lines_of(alone).for_each(|(one, other)| network.mute(one, other));
+                self.both_sides(alone).await
+            }
+            Cut::All => {
+                let between = |(_, other): &(usize, usize)| *other < SIZE;
+                network.lines().filter(between).for_each(|(one, other)| network.cut(one, other));
+                for n in 0..SIZE {
+                    self.asks_in_vain(n).await;
+                }
+                Duration::ZERO
+            }
+        };
+        network.lines().for_each(|(one, other)| network.join(one, other));
+        self.point_at(|_| true);
+        if cut == Cut::All { self.goes_on(BETWEEN).await } else { took }
+    }
+
+    /// Most go on, and the one that is alone says yes to nobody.
+    async fn both_sides(&mut self, alone: usize) -> Duration {
+        self.point_at(|n| n != alone);
+        let took = self.goes_on(BETWEEN).await;
+        self.reads_in_vain(alone).await;
+        self.asks_in_vain(alone).await;
+        took
+    }
+
+    /// Whoever asks from now on asks the processes of these servers.
+    fn point_at(&self, is_asked: impl Fn(usize) -> bool) {
+        let asked = |all: &Vec<String>| {
+            all.iter().enumerate().filter(|(n, _)| is_asked(*n)).map(|(_, address)| address.clone()).collect()
+        };
+        let of_roles = self.everybody.iter().map(|(role, all)| (*role, asked(all))).collect();
+        *self.addresses.write().unwrap_or_else(PoisonError::into_inner) = of_roles;
+    }
+
+    /// Waits until another few commands were answered; how long that took.
+    async fn goes_on(&mut self, commands: usize) -> Duration {
+        let (began, target) = (Instant::now(), *self.watched.borrow() + commands);
+        let answered = timeout(PATIENCE, self.watched.wait_for(|given| *given >= target)).await;
+        answered.expect("writes go on").expect("the crowd acts");
+        began.elapsed()
+    }
+
+    /// A server that is alone lacks what the others have written since: whoever decides reads nothing from it.
+    async fn reads_in_vain(&self, alone: usize) {
+        let journal = self.journals.get(alone).expect("each has one");
+        let desk = Subject::new(&realm(), Context::Dispatch, "desk").expect("a subject");
+        let (last, head) = (journal.last().await, journal.head(&desk).await);
+        let refused = |read: &Result<u64, ReadError>| matches!(read, Err(ReadError::Unavailable(_)));
+        assert!(refused(&last) && refused(&head), "a server that is alone shows {last:?} and {head:?}");
+    }
+
+    /// The process of a server that reaches no other opens no request.
+    async fn asks_in_vain(&self, n: usize) {
+        let of_one =
+            |(role, all): (&&'static str, &Vec<String>)| (*role, all.iter().skip(n).take(1).cloned().collect());
+        let mut cast = at(&self.everybody.iter().map(of_one).collect());
+        let facts = Some(facts("fr", &self.now));
+        let request_id = id();
+        let message = OpenRequestRequest { request_id, hospital: String::new(), facts, contact: None };
+        let answered = timeout(IN_VAIN, cast.intake.open_request(call(Role::Hospital, "h-fr", message))).await;
+        assert!(!matches!(answered, Ok(Ok(_))), "a server that reaches no other has taken {answered:?}");
+    }
+}
