@@ -146,7 +146,7 @@ impl From<&StartError> for Exit {
 impl From<&ServeError> for Exit {
     fn from(error: &ServeError) -> Self {
         match error {
-            ServeError::NoIdentities | ServeError::NotLoopback(_) => Self::Usage,
+            ServeError::NoIdentities | ServeError::NotLoopback(_) | ServeError::Crash(_) => Self::Usage,
             ServeError::Start(error) => error.into(),
             ServeError::Output(error) => of_output(error),
             ServeError::Signals(_) | ServeError::Ended(_) => Self::Fault,

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use async_nats::jetstream;
 use muster_domain::kernel::RealmId;
 use muster_journal::jetstream::{JetStream, Options};
 use muster_sim::log::{Entry, read_log};
@@ -118,6 +119,20 @@ impl<S: Servers> Fleet<S> {
     /// The realm's log.
     pub async fn log(&self) -> Vec<Entry> {
         read_log(&self.journal().await).await.expect("the log can be read")
+    }
+
+    /// Which process holds the desk just now, by its place among all.
+    pub async fn holder(&self) -> Option<usize> {
+        let client = async_nats::connect(self.nats.urls()).await.ok()?;
+        let leases = jetstream::new(client).get_key_value("MUSTER_LEASES").await.ok()?;
+        let holder = leases.get("drill.desk").await.ok()??;
+        let is_holder = |member: &Member| holder.starts_with(format!("{} ", member.process.address()).as_bytes());
+        self.members.iter().position(is_holder)
+    }
+
+    /// Its processes, in order.
+    pub fn processes(&mut self) -> Vec<&mut Process> {
+        self.members.iter_mut().map(|member| &mut member.process).collect()
     }
 
     /// How many processes there are.

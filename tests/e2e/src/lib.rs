@@ -4,6 +4,7 @@
 pub mod cast;
 pub mod chaos;
 pub mod cluster;
+pub mod crashes;
 pub mod fleet;
 pub mod nats;
 pub mod process;
