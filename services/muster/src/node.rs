@@ -174,13 +174,20 @@ impl Node {
         let unsafe_settings = watch::Sender::new(storage.unsafe_settings.clone());
         let routes = node.services(&plan, &storage, &health, &mut follower, &unsafe_settings);
         if let Some(remote) = storage.remote {
-            node.life.spawn("journal", ends(watch_journal(remote, machine, unsafe_settings, node.life.stopping())));
+            node.life.spawn(
+                "journal",
+                ends(node.life.aborting(), watch_journal(remote, machine, unsafe_settings, node.life.stopping())),
+            );
         }
-        let (stopping, served) = (node.life.stopping(), CancellationToken::new());
+        let (stopping, aborting, served) = (node.life.stopping(), node.life.aborting(), CancellationToken::new());
         node.follow(follower, served.clone());
         node.life.spawn("server", async move {
             let _guard = served.drop_guard();
-            Ok(server.serve(routes, DESCRIPTORS, health, stopping).await?)
+            tokio::select! {
+                served = server.serve(routes, DESCRIPTORS, health, stopping) => Ok(served?),
+                // Whoever still waits for an answer gets none.
+                () = aborting.cancelled() => Ok(()),
+            }
         });
         Ok(node)
     }
@@ -212,14 +219,15 @@ impl Node {
         }
         if plan.parts.contains(&Part::Intake) {
             let service = muster_intake::Service::new(edge.clone(), follower);
-            self.life.spawn("intake", ends(muster_intake::react::react(service.clone())));
+            self.life.spawn("intake", ends(self.life.aborting(), muster_intake::react::react(service.clone())));
             let server = IntakeServiceServer::new(service);
             names.push(named(&server));
             routes = routes.add_service(server);
         }
         if plan.parts.contains(&Part::Eligibility) {
             let service = muster_eligibility::Service::new(edge.clone(), follower);
-            self.life.spawn("eligibility", ends(muster_eligibility::react::react(service.clone())));
+            self.life
+                .spawn("eligibility", ends(self.life.aborting(), muster_eligibility::react::react(service.clone())));
             let server = EligibilityServiceServer::new(service);
             names.push(named(&server));
             routes = routes.add_service(server);
@@ -228,7 +236,7 @@ impl Node {
             let (desk, driver) = Desk::new(edge, storage.lease.clone());
             let service = muster_dispatch::Service::new(edge.clone(), follower, desk.clone());
             let (address, standby) = (format!("http://{}", self.address), service.standby());
-            self.life.spawn("desk", ends(async move { driver.run(&address, standby).await }));
+            self.life.spawn("desk", ends(self.life.aborting(), async move { driver.run(&address, standby).await }));
             let server = DispatchServiceServer::new(service);
             deciding = Some(desk.clone());
             self.life.spawn("desk-ready", desk_ready(edge.clone(), health.clone(), named(&server), desk));
@@ -238,7 +246,7 @@ impl Node {
             let health = self.health(plan, unsafe_settings.subscribe(), is_read, deciding);
             let service = muster_monitor::Service::new(edge.clone(), follower, health);
             if let Some(dir) = storage.projections.clone() {
-                self.life.spawn("projector", ends(project(edge.clone(), service.view(), dir)));
+                self.life.spawn("projector", ends(self.life.aborting(), project(edge.clone(), service.view(), dir)));
             }
             let server = MonitorServiceServer::new(service);
             names.push(named(&server));
@@ -316,9 +324,12 @@ fn named<S: NamedService>(_: &S) -> &'static str {
     S::NAME
 }
 
-/// A loop that ends when the process stops, and has nothing to fail with.
-async fn ends(running: impl Future<Output = ()>) -> Result<(), Fault> {
-    running.await;
+/// A loop that ends when the process stops, at the latest when that is to give up, and has nothing to fail with.
+async fn ends(aborting: CancellationToken, running: impl Future<Output = ()>) -> Result<(), Fault> {
+    tokio::select! {
+        () = running => {}
+        () = aborting.cancelled() => {}
+    }
     Ok(())
 }
 
