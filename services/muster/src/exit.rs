@@ -123,7 +123,9 @@ impl From<&StorageError> for Exit {
             | StorageError::NoJournal(_)
             | StorageError::NoVault(_)
             | StorageError::NoKey => Self::Usage,
-            StorageError::Nats(ConnectError::Differs { .. }) | StorageError::Unsafe(_) => Self::Refused,
+            StorageError::Nats(ConnectError::Differs { .. } | ConnectError::Alone(_)) | StorageError::Unsafe(_) => {
+                Self::Refused
+            }
             StorageError::Embedded(OpenError::Corrupt { .. }) => Self::Fault,
             StorageError::Embedded(OpenError::Io { source, .. }) | StorageError::Key(KeyError::Io { source, .. }) => {
                 of_system(source)
