@@ -130,6 +130,11 @@ impl<S: Servers> Fleet<S> {
         self.members.iter().position(is_holder)
     }
 
+    /// One process, by its place among all.
+    pub fn process(&mut self, member: usize) -> &mut Process {
+        self.members.get_mut(member).map(|member| &mut member.process).expect("one of ours")
+    }
+
     /// Its processes, in order.
     pub fn processes(&mut self) -> Vec<&mut Process> {
         self.members.iter_mut().map(|member| &mut member.process).collect()

@@ -86,14 +86,14 @@ async fn a_holder_that_stood_still_for_longer_than_its_lease_writes_nothing_that
     let offer = other.offer(&request).await;
 
     let began = Instant::now();
-    fleet.processes()[holder].signal("STOP");
+    fleet.process(holder).signal("STOP");
     until("the other to hold the desk", async || fleet.holder().await.filter(|now| *now != holder)).await;
     // It may have been rescinded or have expired meanwhile: that is an answer too.
     drop(other.see(&offer).await);
     println!("the other process decides after {:.1?}", began.elapsed());
     tokio::time::sleep_until(began + LEASE + Duration::from_secs(1)).await;
     let taken_over = fences(&fleet.log().await);
-    fleet.processes()[holder].signal("CONT");
+    fleet.process(holder).signal("CONT");
     crowd.goes_on().await;
     crowd.goes_on().await;
 
@@ -108,8 +108,7 @@ fn trouble(fleet: &mut Fleet<Cluster>, crowd: &mut AtWork) {
     let mut lots = Rng::new(SEED, "trouble");
     for _ in 0..FAULTS {
         Handle::current().block_on(crowd.goes_on());
-        let mut processes = fleet.processes();
-        let process = &mut processes[lots.index(ROLES.len() * 2)];
+        let process = fleet.process(lots.index(fleet.len()));
         if lots.seldom(3) {
             process.restart();
             *crowd.addresses.write().unwrap() = fleet.all_addresses();

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, time::Duration};
 use futures::poll;
 use muster_api::{
     intake::v1::{OpenRequestRequest, OpenRequestResponse, intake_service_client::IntakeServiceClient},
-    monitor::v1::WatchBoardRequest,
+    monitor::v1::{WatchBoardRequest, WatchBoardResponse},
     r#type::v1::Position,
 };
 use muster_domain::kernel::Role;
@@ -14,6 +14,7 @@ use muster_e2e::{
     cast::{Cast, contact, facts, id, until},
     fleet::{Fleet, Pace, ROLES},
     nats::NatsServer,
+    process::Process,
 };
 use muster_edge::testing::{call, reason};
 use muster_runtime::status::explain;
@@ -25,6 +26,8 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 const PACE: Pace = Pace { speed: 1 };
 /// Nobody is without a desk for longer when a process is stopped as planned.
 const HANDOVER: Duration = Duration::from_secs(1);
+/// A process that has nothing left to do stops by then.
+const SOON: Duration = Duration::from_secs(5);
 /// A process that is told twice to stop does so at once.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
@@ -56,9 +59,16 @@ async fn stopping_with_a_call_in_flight() -> (Fleet, impl Future<Output = Result
     assert!(poll!(&mut open).is_pending());
     // On the same line, so that the call before it has come.
     HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap();
-    fleet.processes()[0].signal("TERM");
+    fleet.process(0).signal("TERM");
     until("it to take no more calls", async || connect().await.err()).await;
     (fleet, open)
+}
+
+/// Fails unless a process that was asked to stop does, with exit code 0.
+#[track_caller]
+fn ends_well(process: &mut Process) {
+    let ended = process.ends_within(SOON).unwrap();
+    assert!(ended.success(), "{ended}: {}", process.said());
 }
 
 #[tokio::test]
@@ -68,26 +78,22 @@ async fn a_call_in_flight_is_answered() {
     let opened = open.await.unwrap().into_inner();
     let log = fleet.log().await;
     assert!(log.iter().any(|entry| entry.subject.id() == opened.request), "{}", opened.request);
-    let ended = fleet.processes()[0].ends_within(Duration::from_secs(5)).unwrap();
-    assert!(ended.success(), "{ended}: {}", fleet.processes()[0].said());
+    ends_well(fleet.process(0));
 }
 
 #[tokio::test]
 async fn a_second_signal_cuts() {
     let (mut fleet, open) = stopping_with_a_call_in_flight().await;
-    let mut processes = fleet.processes();
-    assert!(processes[0].ends_within(Duration::ZERO).is_none(), "the call is waited for");
-    processes[0].signal("TERM");
-    let ended = processes[0].ends_within(AT_ONCE).unwrap();
-    assert!(ended.success(), "{ended}: {}", processes[0].said());
+    let process = fleet.process(0);
+    assert!(process.ends_within(Duration::ZERO).is_none(), "the call is waited for");
+    process.signal("TERM");
+    let ended = process.ends_within(AT_ONCE).unwrap();
+    assert!(ended.success(), "{ended}: {}", process.said());
     assert_eq!(reason(&open.await.unwrap_err()), "TRANSPORT");
 }
 
 /// The requests that a stream tells of until it ends, or has told of all `wanted`; how it ended.
-async fn told(
-    stream: &mut Streaming<muster_api::monitor::v1::WatchBoardResponse>,
-    wanted: usize,
-) -> (Vec<String>, Option<Status>) {
+async fn told(stream: &mut Streaming<WatchBoardResponse>, wanted: usize) -> (Vec<String>, Option<Status>) {
     let mut requests = Vec::new();
     while requests.len() < wanted {
         match stream.message().await {
@@ -118,7 +124,7 @@ async fn a_stream_ends_with_the_position_from_which_another_process_goes_on() {
     let watching = async {
         let (mut seen, ended) = told(&mut before, 10).await;
         assert!(ended.is_none(), "{ended:?}");
-        fleet.processes()[0].signal("TERM");
+        fleet.process(0).signal("TERM");
         let (more, ended) = told(&mut before, usize::MAX).await;
         seen.extend(more);
         (seen, ended)
@@ -133,8 +139,7 @@ async fn a_stream_ends_with_the_position_from_which_another_process_goes_on() {
     seen.extend(told(&mut again, opened.len() - seen.len()).await.0);
     assert_eq!(seen.len(), opened.len(), "none is told twice");
     assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), opened, "none is left out");
-    let ended = fleet.processes()[0].ends_within(Duration::from_secs(5)).unwrap();
-    assert!(ended.success(), "{ended}: {}", fleet.processes()[0].said());
+    ends_well(fleet.process(0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -151,15 +156,13 @@ async fn the_desk_moves_within_a_second() {
         let other = cast(&fleet, 1 - holder);
         other.see(&offer).await.unwrap();
         let began = Instant::now();
-        fleet.processes()[holder].signal("TERM");
+        fleet.process(holder).signal("TERM");
         until("the other to hold the desk", async || fleet.holder().await.filter(|now| *now != holder)).await;
         other.see(&offer).await.unwrap();
         let took = began.elapsed();
         println!("the other process decides after {took:.1?}");
         assert!(took < HANDOVER, "{took:?}");
-        let mut processes = fleet.processes();
-        let ended = processes[holder].ends_within(Duration::from_secs(5)).unwrap();
-        assert!(ended.success(), "{ended}: {}", processes[holder].said());
-        processes[holder].restart();
+        ends_well(fleet.process(holder));
+        fleet.process(holder).restart();
     }
 }
