@@ -30,6 +30,9 @@ use crate::{standby::Standby, writer::Stop};
 /// Commands that may wait for the desk at once.
 const WAITING_MAX: usize = 1024;
 
+/// Whoever stands by asks for the lease so often: a desk that was given up has a new holder within a second.
+const ASK_EVERY: Duration = Duration::from_millis(200);
+
 /// A holder that lasted so long was in good health: pauses begin again with the shortest.
 const HEALTHY: Duration = Duration::from_secs(10);
 
@@ -235,7 +238,7 @@ impl Driver {
                     self.tell(Holder::Nobody);
                 }
             }
-            let again = tokio::time::sleep(muster_journal::lease::RENEW_EVERY);
+            let again = tokio::time::sleep(ASK_EVERY);
             tokio::pin!(again);
             loop {
                 tokio::select! {

@@ -151,7 +151,10 @@ impl<V: Send + Sync, M> Watcher<V, M> {
                 () = self.turn(told.turns_at) => {}
                 () = tokio::time::sleep_until(beat) => {}
                 () = self.messages.closed() => return,
-                () = self.edge.stopping.cancelled() => return self.end(status::stopping()).await,
+                () = self.edge.stopping.cancelled() => {
+                    let Position { sequence, index } = told.position;
+                    return self.end(status::stream_ends(&format!("{sequence}.{index}"))).await;
+                }
             }
             due |= beat <= Instant::now();
         }

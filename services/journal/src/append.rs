@@ -12,6 +12,7 @@
 //! | too large | never | the caller's fault |
 
 use crate::{
+    crash::{self, Boundary},
     port::{AppendError, Journal, ReadError, Record, Subject},
     retry::Delays,
 };
@@ -67,7 +68,14 @@ pub async fn append_surely(
         let (mut delays, mut ask) = (Delays::new(), Ask::Append);
         loop {
             let told = match ask {
-                Ask::Append => Told::Appended(journal.append(subject, expected, frame, bytes.clone()).await),
+                Ask::Append => {
+                    crash::at(Boundary::AppendBegun);
+                    let answer = journal.append(subject, expected, frame, bytes.clone()).await;
+                    if answer.is_ok() {
+                        crash::at(Boundary::AppendDone);
+                    }
+                    Told::Appended(answer)
+                }
                 Ask::Load => Told::Loaded(journal.load(subject, expected).await),
                 Ask::Wait => {
                     delays.wait().await;

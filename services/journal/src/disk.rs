@@ -59,7 +59,18 @@ impl Disk {
 
     /// Makes the changes and waits until they are on the disk.
     pub(crate) fn commit(&self, changes: Changes) -> io::Result<()> {
-        unless_panicked(|| self.db.apply_batch(changes.0).and_then(|()| self.db.flush()))?;
+        self.write(changes)?;
+        self.sync()
+    }
+
+    /// Makes the changes; they last from the next [`Disk::sync`] on.
+    pub(crate) fn write(&self, changes: Changes) -> io::Result<()> {
+        unless_panicked(|| self.db.apply_batch(changes.0))
+    }
+
+    /// Waits until all changes are on the disk.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        unless_panicked(|| self.db.flush())?;
         self.file.sync_all()
     }
 

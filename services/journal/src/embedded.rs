@@ -10,6 +10,7 @@ mod directory;
 mod rows;
 
 use crate::{
+    crash::{self, Boundary},
     local::{Log, refuse_too_large},
     port::{AppendError, Journal, ReadError, Record, Records, Subject},
 };
@@ -156,7 +157,9 @@ impl Writer {
         }
         if !heads.is_empty() {
             let last = self.log.shelf.write(rows)?;
+            crash::at(Boundary::WriteSynced);
             self.claim.acknowledge(last)?;
+            crash::at(Boundary::WriteNoted);
         }
         let written = group.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
         self.log.acknowledge(written.map(|(append, _)| &append.subject));

@@ -50,7 +50,7 @@ const HEARD: Duration = Duration::from_secs(3);
 /// How a realm's stream is reached and kept.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How many servers keep each record; a stream that has fewer is refused.
+    /// How many servers keep each record of a stream that is made now.
     pub replicas: usize,
     /// How long one request waits for its answer.
     pub answer_timeout: Duration,
@@ -87,6 +87,9 @@ pub enum ConnectError {
     /// Patience ended.
     #[error("the journal cannot be reached: {0}")]
     Unavailable(String),
+    /// The stream is not there, and one server alone cannot keep it as often as was asked.
+    #[error("{}; {}", .0.says, .0.way_out)]
+    Alone(Unsafe),
     /// The stream is there, but it was made or changed in a way that may lose records.
     #[error("stream {stream} is not safe for a journal: {}; set it right with the nats tool", differences.join("; "))]
     Differs {

@@ -4,6 +4,7 @@
 //! the expected sequence of every append.
 
 use crate::{
+    crash::{self, Boundary},
     jetstream::{JetStream, bucket},
     port::Journal,
     skew::ClockOff,
@@ -95,11 +96,17 @@ impl Lease for Shared {
             return Err(LeaseError(off.to_string()));
         }
         let (holder, revision) = self.holder().await?;
-        if let Some(other) = holder.filter(|holder| holder != me) {
-            return Ok(Holding::Theirs(other));
-        }
+        let (before, after) = match holder {
+            Some(other) if other != me => return Ok(Holding::Theirs(other)),
+            Some(_) => (Boundary::LeaseAging, Boundary::LeaseRenewed),
+            None => (Boundary::LeaseFree, Boundary::LeaseTaken),
+        };
+        crash::at(before);
         match self.bucket.update(&self.key, Bytes::from(me.to_owned()), revision).await {
-            Ok(_) => Ok(Holding::Mine),
+            Ok(_) => {
+                crash::at(after);
+                Ok(Holding::Mine)
+            }
             // Somebody was faster, or the entry has just been forgotten.
             Err(error) if error.kind() == UpdateErrorKind::WrongLastRevision => match self.holder().await?.0 {
                 Some(other) if other != me => Ok(Holding::Theirs(other)),
@@ -112,7 +119,10 @@ impl Lease for Shared {
     async fn give_up(&self, me: &str) -> Result<(), LeaseError> {
         match self.holder().await? {
             (Some(holder), revision) if holder == me => {
-                self.bucket.delete_expect_revision(&self.key, Some(revision)).await.map_err(failed)
+                crash::at(Boundary::LeaseEnding);
+                self.bucket.delete_expect_revision(&self.key, Some(revision)).await.map_err(failed)?;
+                crash::at(Boundary::LeaseReturned);
+                Ok(())
             }
             _ => Ok(()),
         }

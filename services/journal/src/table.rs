@@ -6,6 +6,7 @@
 //! finished. What was moved aside before is thrown away.
 
 use crate::{
+    crash::{self, Boundary},
     disk::{Changes, Disk},
     stored::Position,
 };
@@ -158,7 +159,9 @@ impl Table {
         if let Some(place) = place {
             changes.insert(PLACE, &keep(&self.origin, place));
         }
+        crash::at(Boundary::RowsBegun);
         self.disk.commit(changes)?;
+        crash::at(Boundary::RowsDone);
         self.place = place;
         Ok(())
     }

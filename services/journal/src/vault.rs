@@ -12,6 +12,7 @@
 mod cabinet;
 mod key;
 
+use crate::crash::{self, Boundary};
 use async_trait::async_trait;
 pub use cabinet::{Cabinet, InMemory, OnDisk, OnJetStream};
 use chacha20poly1305::{
@@ -108,7 +109,10 @@ impl<C: Cabinet> Vault for SealedVault<C> {
             return Err(VaultError::TooLarge { bytes: plaintext.len() });
         }
         let sealed = self.seal(subject, plaintext).ok_or_else(|| VaultError::Sealed(subject.clone()))?;
-        self.cabinet.put(subject, sealed).await.map_err(VaultError::Unavailable)
+        crash::at(Boundary::VaultBegun);
+        self.cabinet.put(subject, sealed).await.map_err(VaultError::Unavailable)?;
+        crash::at(Boundary::VaultDone);
+        Ok(())
     }
 
     async fn get(&self, subject: &SubjectRef) -> Result<Option<Vec<u8>>, VaultError> {

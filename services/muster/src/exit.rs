@@ -123,7 +123,9 @@ impl From<&StorageError> for Exit {
             | StorageError::NoJournal(_)
             | StorageError::NoVault(_)
             | StorageError::NoKey => Self::Usage,
-            StorageError::Nats(ConnectError::Differs { .. }) | StorageError::Unsafe(_) => Self::Refused,
+            StorageError::Nats(ConnectError::Differs { .. } | ConnectError::Alone(_)) | StorageError::Unsafe(_) => {
+                Self::Refused
+            }
             StorageError::Embedded(OpenError::Corrupt { .. }) => Self::Fault,
             StorageError::Embedded(OpenError::Io { source, .. }) | StorageError::Key(KeyError::Io { source, .. }) => {
                 of_system(source)
@@ -146,7 +148,7 @@ impl From<&StartError> for Exit {
 impl From<&ServeError> for Exit {
     fn from(error: &ServeError) -> Self {
         match error {
-            ServeError::NoIdentities | ServeError::NotLoopback(_) => Self::Usage,
+            ServeError::NoIdentities | ServeError::NotLoopback(_) | ServeError::Crash(_) => Self::Usage,
             ServeError::Start(error) => error.into(),
             ServeError::Output(error) => of_output(error),
             ServeError::Signals(_) | ServeError::Ended(_) => Self::Fault,

@@ -174,13 +174,18 @@ impl Node {
         let unsafe_settings = watch::Sender::new(storage.unsafe_settings.clone());
         let routes = node.services(&plan, &storage, &health, &mut follower, &unsafe_settings);
         if let Some(remote) = storage.remote {
-            node.life.spawn("journal", ends(watch_journal(remote, machine, unsafe_settings, node.life.stopping())));
+            let stopping = node.life.stopping();
+            node.life.spawn_loop("journal", watch_journal(remote, machine, unsafe_settings, stopping));
         }
-        let (stopping, served) = (node.life.stopping(), CancellationToken::new());
+        let (stopping, aborting, served) = (node.life.stopping(), node.life.aborting(), CancellationToken::new());
         node.follow(follower, served.clone());
         node.life.spawn("server", async move {
             let _guard = served.drop_guard();
-            Ok(server.serve(routes, DESCRIPTORS, health, stopping).await?)
+            tokio::select! {
+                served = server.serve(routes, DESCRIPTORS, health, stopping) => Ok(served?),
+                // Whoever still waits for an answer gets none.
+                () = aborting.cancelled() => Ok(()),
+            }
         });
         Ok(node)
     }
@@ -212,14 +217,14 @@ impl Node {
         }
         if plan.parts.contains(&Part::Intake) {
             let service = muster_intake::Service::new(edge.clone(), follower);
-            self.life.spawn("intake", ends(muster_intake::react::react(service.clone())));
+            self.life.spawn_loop("intake", muster_intake::react::react(service.clone()));
             let server = IntakeServiceServer::new(service);
             names.push(named(&server));
             routes = routes.add_service(server);
         }
         if plan.parts.contains(&Part::Eligibility) {
             let service = muster_eligibility::Service::new(edge.clone(), follower);
-            self.life.spawn("eligibility", ends(muster_eligibility::react::react(service.clone())));
+            self.life.spawn_loop("eligibility", muster_eligibility::react::react(service.clone()));
             let server = EligibilityServiceServer::new(service);
             names.push(named(&server));
             routes = routes.add_service(server);
@@ -228,7 +233,7 @@ impl Node {
             let (desk, driver) = Desk::new(edge, storage.lease.clone());
             let service = muster_dispatch::Service::new(edge.clone(), follower, desk.clone());
             let (address, standby) = (format!("http://{}", self.address), service.standby());
-            self.life.spawn("desk", ends(async move { driver.run(&address, standby).await }));
+            self.life.spawn_loop("desk", async move { driver.run(&address, standby).await });
             let server = DispatchServiceServer::new(service);
             deciding = Some(desk.clone());
             self.life.spawn("desk-ready", desk_ready(edge.clone(), health.clone(), named(&server), desk));
@@ -238,9 +243,9 @@ impl Node {
             let health = self.health(plan, unsafe_settings.subscribe(), is_read, deciding);
             let service = muster_monitor::Service::new(edge.clone(), follower, health);
             if let Some(dir) = storage.projections.clone() {
-                self.life.spawn("projector", ends(project(edge.clone(), service.view(), dir)));
+                self.life.spawn_loop("projector", project(edge.clone(), service.view(), dir));
             }
-            self.life.spawn("auditor", ends(service.clone().audit()));
+            self.life.spawn_loop("auditor", service.clone().audit());
             let server = MonitorServiceServer::new(service);
             names.push(named(&server));
             routes = routes.add_service(server);
@@ -315,12 +320,6 @@ async fn project(edge: Edge, view: View<Monitor>, dir: PathBuf) {
 
 fn named<S: NamedService>(_: &S) -> &'static str {
     S::NAME
-}
-
-/// A loop that ends when the process stops, and has nothing to fail with.
-async fn ends(running: impl Future<Output = ()>) -> Result<(), Fault> {
-    running.await;
-    Ok(())
 }
 
 /// Looks at the journal's servers until the process stops.

@@ -1,6 +1,7 @@
 //! `muster up` and `muster serve`: running Muster.
 
 use std::{
+    env,
     io::{self, Write},
     net::SocketAddr,
     path::PathBuf,
@@ -11,6 +12,7 @@ use muster_domain::{
     kernel::{RealmId, Timestamp},
     registry::{events::RealmClock, realm::LIVE},
 };
+use muster_journal::crash::{self, Crash};
 use muster_runtime::{
     clock::{Clock, SystemClock},
     lifecycle,
@@ -156,6 +158,9 @@ pub enum ServeError {
     /// It cannot run.
     #[error("{0}")]
     Start(#[from] StartError),
+    /// It was to die, and nobody understands where.
+    #[error("{0}")]
+    Crash(String),
     /// Signals cannot be waited for.
     #[error("signals cannot be waited for: {0}")]
     Signals(io::Error),
@@ -208,6 +213,9 @@ impl ServeArgs {
 async fn run(plan: Plan, announces: bool) -> Result<(), ServeError> {
     if !plan.listen.ip().is_loopback() {
         return Err(ServeError::NotLoopback(plan.listen));
+    }
+    if let Ok(wanted) = env::var(crash::VARIABLE) {
+        wanted.parse().map(Crash::plan).map_err(ServeError::Crash)?;
     }
     let signals = lifecycle::signals().map_err(ServeError::Signals)?;
     let node = Node::start(plan).await?;

@@ -229,7 +229,11 @@ async fn on_nats(servers: Vec<String>, realm: &RealmId, nats: &NatsOptions) -> R
         certificate_authority: nats.certificate_authority.clone(),
         ..Options::default()
     };
-    let journal = JetStream::connect(servers, realm, options).await?;
+    let journal = match JetStream::connect(servers, realm, options).await {
+        // Like what is found of a stream that is there: it can be accepted by name.
+        Err(ConnectError::Alone(setting)) => return Err(StorageError::Unsafe(vec![setting])),
+        connected => connected?,
+    };
     let unsafe_settings = journal.safety().await;
     let refused: Vec<_> =
         unsafe_settings.iter().filter(|setting| !nats.accepted.contains(setting.name)).cloned().collect();

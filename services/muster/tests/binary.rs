@@ -117,6 +117,15 @@ fn a_process_that_cannot_start_says_why_in_the_right_exit_code() {
     assert_eq!(String::from_utf8(doctor.stderr).unwrap(), "1 to mend; see above\n");
 }
 
+#[test]
+fn a_crash_that_nobody_understands_is_refused() {
+    let mut up = Command::new(env!("CARGO_BIN_EXE_muster"));
+    up.args(["up", "--journal", "memory", "--listen", "127.0.0.1:0"]).env("MUSTER_CRASH_AT", "append-don:1");
+    let told = told(&up.output().unwrap(), 2);
+    assert!(told.starts_with("MUSTER_CRASH_AT is 'append-don:1', and must be BOUNDARY:N"), "{told}");
+    assert!(told.contains("append-done, ") && told.ends_with("; or unset it\n"), "{told}");
+}
+
 /// Everything in a directory, by name.
 fn names(dir: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(dir).unwrap();

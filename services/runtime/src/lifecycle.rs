@@ -84,6 +84,18 @@ impl Lifecycle {
         self.running.push((id, name));
     }
 
+    /// Starts a loop that ends when `stopping` is cancelled, at the latest when `aborting` is, and has nothing to fail with.
+    pub fn spawn_loop(&mut self, name: &'static str, running: impl Future<Output = ()> + Send + 'static) {
+        let aborting = self.aborting();
+        self.spawn(name, async move {
+            tokio::select! {
+                () = running => {}
+                () = aborting.cancelled() => {}
+            }
+            Ok(())
+        });
+    }
+
     /// Runs until a signal, or until a task ends by itself; then stops all tasks, gently for as long as `patience`.
     pub async fn run(mut self, mut signals: mpsc::Receiver<()>, patience: Duration) -> Ended {
         let mut ended = Ended::default();

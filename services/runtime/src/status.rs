@@ -171,6 +171,18 @@ pub fn stopping() -> Status {
     answer.status_with(retry)
 }
 
+/// A stream ends because this process is stopping; `position` is up to where it has told everything.
+pub fn stream_ends(position: &str) -> Status {
+    let answer = Answer {
+        code: Code::Unavailable,
+        reason: "STOPPING",
+        because: ("position", position),
+        says: format!("the stream ends at {position}: this process is stopping"),
+        way_out: "open it again after that position: another process goes on from there",
+    };
+    answer.status_with(retry)
+}
+
 /// A fault of Muster's own. What it was is for the log of whoever runs Muster, not for the caller.
 pub fn fault(what: impl Display) -> Status {
     tracing::error!(%what, "a fault of muster's own was answered INTERNAL");
@@ -195,6 +207,8 @@ pub struct Explained {
     pub reason: String,
     /// The article or house rule behind it; may be empty.
     pub rule: String,
+    /// Up to where a stream that ended has told everything; may be empty.
+    pub position: String,
     /// What is wrong.
     pub says: String,
     /// What to do instead.
@@ -219,6 +233,7 @@ pub fn explain(status: &Status) -> Explained {
     Explained {
         reason: info.reason.clone(),
         rule: info.metadata.get("rule").cloned().unwrap_or_default(),
+        position: info.metadata.get("position").cloned().unwrap_or_default(),
         says: status.message().to_owned(),
         way_out: details.localized_message().map(|words| words.message.clone()).unwrap_or_default(),
         fields: details
@@ -273,6 +288,7 @@ mod tests {
                 Explained {
                     reason: "OFFER_EXPIRED".to_owned(),
                     rule: "Art 14(2)".to_owned(),
+                    position: String::new(),
                     says: "offer o-9 expired at 14:02:11".to_owned(),
                     way_out: "list your offers".to_owned(),
                     fields: BTreeMap::new(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use muster_api::{
     dispatch::v1::{
-        AcceptOfferRequest, CompleteEngagementRequest, ListOffersRequest, ReportStageRequest,
+        AcceptOfferRequest, CompleteEngagementRequest, ListOffersRequest, MarkSeenRequest, ReportStageRequest,
         dispatch_service_client::DispatchServiceClient,
     },
     eligibility::v1::{
@@ -21,7 +21,7 @@ use muster_api::{
         RegisterAuthorityRequest, RegisterHospitalRequest, SignMandateRequest,
         registry_service_client::RegistryServiceClient,
     },
-    r#type::v1::{Entity, Facts, Impact, Needs, Offer, Position},
+    r#type::v1::{Contact, Entity, Facts, Impact, Needs, Offer, Position},
 };
 use muster_domain::kernel::Role;
 use muster_edge::testing::{call, reason};
@@ -157,8 +157,8 @@ impl Cast {
 
     /// A hospital opens a request; gives its id.
     pub async fn open(&mut self, c: &str) -> String {
-        let facts = Some(facts(c, &self.now().await));
-        let message = OpenRequestRequest { request_id: id(), hospital: String::new(), facts, contact: None };
+        let (facts, contact) = (Some(facts(c, &self.now().await)), Some(contact(c)));
+        let message = OpenRequestRequest { request_id: id(), hospital: String::new(), facts, contact };
         let hospital = format!("h-{c}");
         let open = async || self.intake.clone().open_request(call(Role::Hospital, &hospital, message.clone())).await;
         surely(open).await.request
@@ -204,6 +204,17 @@ impl Cast {
         until("an offer", async || {
             let listed = self.dispatch.clone().list_offers(call(Role::Officer, "duty", message.clone())).await;
             listed.ok().and_then(|answer| answer.into_inner().offers.into_iter().next())
+        })
+        .await
+    }
+
+    /// The desk's answer to a provider who opens its offer, whatever it is, as soon as somebody decides.
+    pub async fn see(&self, offer: &Offer) -> Result<(), Status> {
+        let message = MarkSeenRequest { request_id: id(), offer: offer.offer.clone() };
+        until("an answer of the desk", async || {
+            let call = call(Role::Provider, &offer.provider, message.clone());
+            let answer = self.dispatch.clone().mark_seen(call).await;
+            (!answer.as_ref().is_err_and(may_help)).then(|| answer.map(drop))
         })
         .await
     }
@@ -273,6 +284,16 @@ pub fn provider(n: usize, teams: u32, now: &Timestamp) -> Provider {
         }],
         languages: ["en", "fr", "es", "pt"].map(str::to_owned).to_vec(),
         ..Provider::default()
+    }
+}
+
+/// Whom to call at a hospital of the story.
+pub fn contact(c: &str) -> Contact {
+    Contact {
+        name: "the officer on duty".to_owned(),
+        email: format!("crisis@{c}.example"),
+        phone: "+33 2 00 00 00 00".to_owned(),
+        narrative: "All wards are on paper.".to_owned(),
     }
 }
 

@@ -37,7 +37,7 @@ use tokio::{sync::watch, time::Instant};
 use tonic::Status;
 use uuid::Uuid;
 
-use crate::cast::{COUNTRIES, Cast, PATIENCE, facts, id, may_help, provider};
+use crate::cast::{COUNTRIES, Cast, PATIENCE, contact, facts, id, may_help, provider};
 
 /// Where the replicas of each role answer just now.
 pub type Addresses = Arc<RwLock<BTreeMap<&'static str, Vec<String>>>>;
@@ -313,9 +313,9 @@ impl Act {
 
     async fn at_home(&self, cast: &mut Cast, by: &Actor, request_id: String) -> Told {
         match self {
-            Self::Open(_, facts) => {
-                let facts = Some((**facts).clone());
-                let message = OpenRequestRequest { request_id, hospital: String::new(), facts, contact: None };
+            Self::Open(c, facts) => {
+                let (facts, contact) = (Some((**facts).clone()), Some(contact(c)));
+                let message = OpenRequestRequest { request_id, hospital: String::new(), facts, contact };
                 let answer = cast.intake.open_request(from(by, message)).await?.into_inner();
                 Ok((answer.position.unwrap_or_default(), Some(answer.request)))
             }

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use async_nats::jetstream;
 use muster_journal::jetstream::{JetStream, Options};
 use muster_sim::log::{Entry, read_log};
 use tempfile::TempDir;
@@ -126,6 +127,25 @@ impl<S: Servers> Fleet<S> {
     /// The realm's log.
     pub async fn log(&self) -> Vec<Entry> {
         read_log(&self.journal().await).await.expect("the log can be read")
+    }
+
+    /// Which process holds the desk just now, by its place among all.
+    pub async fn holder(&self) -> Option<usize> {
+        let client = async_nats::connect(self.nats.urls()).await.ok()?;
+        let leases = jetstream::new(client).get_key_value("MUSTER_LEASES").await.ok()?;
+        let holder = leases.get("drill.desk").await.ok()??;
+        let is_holder = |member: &Member| holder.starts_with(format!("{} ", member.process.address()).as_bytes());
+        self.members.iter().position(is_holder)
+    }
+
+    /// One process, by its place among all.
+    pub fn process(&mut self, member: usize) -> &mut Process {
+        self.members.get_mut(member).map(|member| &mut member.process).expect("one of ours")
+    }
+
+    /// Its processes, in order.
+    pub fn processes(&mut self) -> Vec<&mut Process> {
+        self.members.iter_mut().map(|member| &mut member.process).collect()
     }
 
     /// How many processes there are.

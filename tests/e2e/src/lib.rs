@@ -4,6 +4,7 @@
 pub mod cast;
 pub mod chaos;
 pub mod cluster;
+pub mod crashes;
 pub mod drift;
 pub mod fleet;
 pub mod ledger;

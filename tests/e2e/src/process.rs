@@ -3,20 +3,36 @@
 use std::{
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::{OnceLock, mpsc},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{
+        OnceLock,
+        mpsc::{self, Receiver, RecvTimeoutError},
+    },
     time::Duration,
 };
 
+use muster_journal::crash::VARIABLE;
+
 /// A process answers within milliseconds; on a loaded machine, within this.
 const READY_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A process that is asked to stop does so within ten seconds and a little more.
+const STOP_PATIENCE: Duration = Duration::from_secs(15);
 
 /// One process of Muster. Dropping it kills it.
 pub struct Process {
     args: Vec<String>,
     environment: Vec<(String, String)>,
-    child: Option<Child>,
+    running: Option<Running>,
     address: String,
+}
+
+struct Running {
+    child: Child,
+    /// What it says on stdout; ends when the process does.
+    lines: Receiver<String>,
+    /// What it has said on stderr.
+    said: Box<dyn Fn() -> String + Send>,
 }
 
 impl Process {
@@ -30,11 +46,19 @@ impl Process {
         args: impl IntoIterator<Item = impl Into<String>>,
         environment: impl IntoIterator<Item = (&'static str, impl Into<String>)>,
     ) -> Self {
-        let args = args.into_iter().map(Into::into).collect();
-        let environment = environment.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
-        let mut process = Self { args, environment, child: None, address: String::new() };
+        let mut process = Self::new(args, environment);
         process.restart();
         process
+    }
+
+    /// One that is yet to be started.
+    pub fn new(
+        args: impl IntoIterator<Item = impl Into<String>>,
+        environment: impl IntoIterator<Item = (&'static str, impl Into<String>)>,
+    ) -> Self {
+        let args = args.into_iter().map(Into::into).collect();
+        let environment = environment.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        Self { args, environment, running: None, address: String::new() }
     }
 
     /// Where it answers, `http://HOST:PORT`; another after a restart if the system chose the port.
@@ -44,47 +68,76 @@ impl Process {
 
     /// Kills it without warning, as a crash would.
     pub fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().expect("the process can be killed");
-            child.wait().expect("the process ends");
+        if let Some(mut running) = self.running.take() {
+            running.child.kill().expect("the process can be killed");
+            running.child.wait().expect("the process ends");
         }
     }
 
     /// Kills it if it runs and starts it again.
     pub fn restart(&mut self) {
+        if !self.restart_to_crash("") {
+            panic!("muster {} does not say where it answers:\n{}", self.args.join(" "), self.said());
+        }
+    }
+
+    /// The same with `MUSTER_CRASH_AT` in its environment, unless empty; false if it ended before it said where it answers.
+    pub fn restart_to_crash(&mut self, at: &str) -> bool {
         self.kill();
+        let crash = (!at.is_empty()).then_some((VARIABLE, at));
         let mut child = Command::new(binary())
             .args(&self.args)
             .env_remove("MUSTER_LOG")
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .envs(crash)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
         let (stdout, stderr) = (child.stdout.take().expect("ours"), child.stderr.take().expect("ours"));
-        self.child = Some(child);
-        let said = collect(stderr);
-        let (first, is_first) = mpsc::channel();
+        let (line, lines) = mpsc::channel();
         std::thread::spawn(move || {
-            // It goes on writing to whoever has stopped reading: all lines are read, the first is told.
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                drop(first.send(line));
-            }
+            // It goes on writing to whoever has stopped reading.
+            BufReader::new(stdout).lines().map_while(Result::ok).for_each(|text| drop(line.send(text)));
         });
-        match is_first.recv_timeout(READY_PATIENCE) {
+        let said = Box::new(collect(stderr));
+        let first = lines.recv_timeout(READY_PATIENCE);
+        self.running = Some(Running { child, lines, said });
+        match first {
             Ok(address) => self.address = address,
-            Err(_) => panic!("muster {} does not say where it answers:\n{}", self.args.join(" "), said()),
+            Err(RecvTimeoutError::Disconnected) => return false,
+            Err(RecvTimeoutError::Timeout) => panic!("muster is never ready:\n{}", self.said()),
+        }
+        true
+    }
+
+    /// What it has said on stderr since it was started.
+    pub fn said(&self) -> String {
+        self.running.as_ref().map(|running| (running.said)()).unwrap_or_default()
+    }
+
+    /// How it ended, if it does within `patience`.
+    pub fn ends_within(&mut self, patience: Duration) -> Option<ExitStatus> {
+        let running = self.running.as_mut().expect("it was started");
+        while running.lines.recv_timeout(patience).is_ok() {}
+        match running.lines.recv_timeout(Duration::ZERO) {
+            Err(RecvTimeoutError::Disconnected) => Some(running.child.wait().expect("the process ends")),
+            Ok(_) | Err(RecvTimeoutError::Timeout) => None,
         }
     }
 
-    /// Asks it to stop and waits; gives its exit code.
-    pub fn stop(&mut self) -> Option<i32> {
-        let mut child = self.child.take()?;
-        let pid = child.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
-        assert!(asked.success(), "the process had ended by itself");
-        child.wait().expect("the process ends").code()
+    /// Sends it a signal: `TERM`, `STOP`, `CONT`.
+    pub fn signal(&self, signal: &str) {
+        let pid = self.running.as_ref().expect("it was started").child.id().to_string();
+        let sent = Command::new("kill").args([&format!("-{signal}"), &pid]).status().expect("kill runs");
+        assert!(sent.success(), "the process had ended by itself:\n{}", self.said());
+    }
+
+    /// Asks it to stop and waits; how it ended.
+    pub fn stop(&mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.ends_within(STOP_PATIENCE).unwrap_or_else(|| panic!("it does not stop:\n{}", self.said()))
     }
 }
 

@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 
 use muster_api::{
+    intake::v1::GetRequestRequest,
     monitor::v1::{Card, GetBoardRequest},
     r#type::v1::{Position, ReadAt, read_at::AsOf},
 };
-use muster_domain::kernel::Role;
+use muster_domain::{event::Event, intake::events::RequestEvent, kernel::Role};
 use muster_edge::testing::call;
 use muster_journal::{stored, subjects::id_of};
 use muster_sim::{
@@ -17,7 +18,7 @@ use muster_sim::{
 };
 
 use crate::{
-    cast::{Cast, surely},
+    cast::{Cast, contact, surely},
     chaos::Act,
     fleet::Fleet,
     nats::Servers,
@@ -49,13 +50,19 @@ impl Counts {
 /// show the same board at its end.
 pub async fn verdict<S: Servers>(fleet: &Fleet<S>, acts: &[(Act, Operation)]) -> Counts {
     let log = fleet.log().await;
-    let operations = told(acts, &log);
-    assert_eq!(oracles::all(&log), []);
-    assert_eq!(history::check(&operations, &log), []);
-    let end = log.last().map_or(0, |entry| entry.sequence);
-    let [one, other] = [board(fleet, 0, end).await, board(fleet, 1, end).await];
-    assert!(!one.is_empty(), "the board is empty");
-    assert_eq!(one, other, "both replicas show the same");
+    let counts = verdict_on(&log, acts);
+    let [one, other] =
+        [0, 1].map(|replica| Cast::new(|role| fleet.addresses(role).get(replica).cloned().expect("two replicas")));
+    assert_eq!(board(&one, &log).await, board(&other, &log).await, "both replicas show the same");
+    contacts_are_kept(&one, &log).await;
+    counts
+}
+
+/// Fails unless every invariant holds over the log and clients were told nothing that it does not bear out.
+pub fn verdict_on(log: &[Entry], acts: &[(Act, Operation)]) -> Counts {
+    let operations = told(acts, log);
+    assert_eq!(oracles::all(log), []);
+    assert_eq!(history::check(&operations, log), []);
     let count = |which: fn(&Outcome) -> bool| operations.iter().filter(|o| which(&o.outcome)).count();
     Counts {
         done: count(|o| matches!(o, Outcome::Done(_))),
@@ -82,10 +89,27 @@ fn told(acts: &[(Act, Operation)], log: &[Entry]) -> Vec<Operation> {
     acts.iter().map(|(act, operation)| Operation { outcome: outcome(act, operation), ..*operation }).collect()
 }
 
-async fn board<S: Servers>(fleet: &Fleet<S>, replica: usize, sequence: u64) -> Vec<Card> {
-    let cast = Cast::new(|role| fleet.addresses(role).get(replica).cloned().expect("two replicas"));
-    let at = Position { sequence, index: 0 };
+/// Fails unless whom to call is known of every request in the log: it was kept before the log named it.
+pub async fn contacts_are_kept(cast: &Cast, log: &[Entry]) {
+    for at in commits(log) {
+        for event in &at.commit.events {
+            let Event::Request(RequestEvent::Opened { .. }) = event else { continue };
+            let message = GetRequestRequest { read_at: None, request: id_of(at.subject).to_owned() };
+            let ask = async || cast.intake.clone().get_request(call(Role::Officer, "duty", message.clone())).await;
+            let found = surely(ask).await.request.expect("it was opened");
+            let code = found.hospital.trim_start_matches("h-");
+            assert_eq!(found.contact, Some(contact(code)), "whom to call about {}", message.request);
+        }
+    }
+}
+
+/// The board as of the log's end, as soon as a process shows it.
+pub async fn board(cast: &Cast, log: &[Entry]) -> Vec<Card> {
+    let at = Position { sequence: log.last().map_or(0, |entry| entry.sequence), index: 0 };
     let read_at = ReadAt { as_of: Some(AsOf::Position(at)), at_least: Some(at) };
     let message = GetBoardRequest { read_at: Some(read_at), page_size: 500, ..GetBoardRequest::default() };
-    surely(async || cast.monitor.clone().get_board(call(Role::Officer, "duty", message.clone())).await).await.cards
+    let ask = async || cast.monitor.clone().get_board(call(Role::Officer, "duty", message.clone())).await;
+    let cards = surely(ask).await.cards;
+    assert!(!cards.is_empty(), "the board is empty");
+    cards
 }

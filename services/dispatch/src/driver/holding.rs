@@ -7,6 +7,7 @@ use muster_domain::kernel::Timestamp;
 use muster_edge::Edge;
 use muster_journal::{
     append::{Lost, append_surely},
+    crash::{self, Boundary},
     engine::{Done, Undone, follower::View},
     port::{ReadError, Record, Records, Subject},
 };
@@ -217,6 +218,7 @@ impl<'a> Holding<'a> {
                 }
                 Output::Answer { ticket, answer } => {
                     if let Some(waiting) = self.waiting.remove(&ticket) {
+                        crash::at(Boundary::AnswerKnown);
                         // Whoever hung up needs no answer.
                         let _ = waiting.send(answer);
                     }

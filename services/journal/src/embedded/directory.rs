@@ -1,7 +1,10 @@
 //! Whose a directory is, and whether it still holds all that it acknowledged.
 
 use super::{OpenError, rows::Rows};
-use crate::local::Index;
+use crate::{
+    crash::{self, Boundary},
+    local::Index,
+};
 use muster_domain::kernel::RealmId;
 use std::{
     fs::{self, File, TryLockError},
@@ -56,7 +59,9 @@ impl Claim {
         (&file).read_to_string(&mut found).map_err(|_| foreign("its file 'journal' is not one of ours"))?;
         let mut claim = Self { dir: dir.to_owned(), realm: realm.clone(), file, acknowledged: 0 };
         if !claim.has_rows() && claim.text().starts_with(&found) {
+            crash::at(Boundary::JournalMade);
             claim.write_first().map_err(io)?;
+            crash::at(Boundary::JournalClaimed);
         } else {
             let acknowledged =
                 found.strip_prefix(&claim.text_before_sequence()).and_then(|rest| rest.trim_end().parse().ok());

@@ -1,6 +1,7 @@
 //! Records as values on disk: `sequence` → `length of subject, subject, frame id, bytes`.
 
 use crate::{
+    crash::{self, Boundary},
     disk::{Changes, Disk},
     local::{Index, Shelf},
     port::{ReadError, Record, Subject},
@@ -20,7 +21,10 @@ impl Rows {
 
     /// Writes a group and waits until it is on the disk; gives its last sequence.
     pub(super) fn write(&self, group: Group) -> io::Result<u64> {
-        self.0.commit(group.changes)?;
+        crash::at(Boundary::WriteBegun);
+        self.0.write(group.changes)?;
+        crash::at(Boundary::WriteDone);
+        self.0.sync()?;
         Ok(group.last)
     }
 

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::{Broken, Done, Meta, Now, Undone, entity::Entity};
 use crate::{
     append::{Appended, Lost, append_surely},
+    crash::{self, Boundary},
     local::lock,
     port::{Journal, ReadError, Record, Subject},
     stored::{self, Position},
@@ -236,6 +237,7 @@ where
             }
         };
         lock(&self.known).keep(subject, execution.into_entity());
+        crash::at(Boundary::AnswerKnown);
         answer
     }
 

@@ -19,6 +19,9 @@ const VERSION_MIN: (u64, u64) = (2, 15);
 pub(super) const REBUILD: &str = "stop this server and leave the others as they are: while it leads, whoever copies lacks the \
                                   same; once another leads, empty its store and start it, and it copies every record";
 
+/// What to do where they are fewer.
+const REPLICATE: &str = "run three servers and give the stream three replicas";
+
 /// A monitor that needs longer is as good as not there.
 const MONITOR_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -143,18 +146,18 @@ fn density(server: &str, stream: &str, jsz: Jsz) -> Option<Unsafe> {
     })
 }
 
+/// So many servers keep the stream, and it should be more.
+pub(super) fn too_few(replicas: usize, stream: &str) -> Unsafe {
+    let servers = if replicas == 1 { "one server keeps".to_owned() } else { format!("{replicas} servers keep") };
+    let says = format!("{servers} {stream}: the loss of a disk may lose records");
+    Unsafe { name: "replicas", says, way_out: REPLICATE }
+}
+
 /// Every server that keeps the stream must have been read, the leader too.
 fn replicas(info: &Info, read: &BTreeSet<String>) -> Vec<Unsafe> {
     let mut found = Vec::new();
     if info.config.num_replicas < REPLICAS_MIN {
-        found.push(Unsafe {
-            name: "replicas",
-            says: format!(
-                "{} servers keep {}: the loss of a disk may lose records",
-                info.config.num_replicas, info.config.name
-            ),
-            way_out: "run three servers and give the stream three replicas",
-        });
+        found.push(too_few(info.config.num_replicas, &info.config.name));
     }
     let keepers: Vec<&String> = info
         .cluster

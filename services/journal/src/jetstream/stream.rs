@@ -1,6 +1,6 @@
 //! The stream that is a realm's log, and how it must be set.
 
-use super::{ConnectError, described};
+use super::{ConnectError, described, safety};
 use crate::retry::Delays;
 use async_nats::jetstream::{
     Context,
@@ -52,6 +52,9 @@ pub(super) async fn ensure(context: &Context, wanted: Config, deadline: Instant)
         // A server that has no stream of this name makes it; one that has it says how it is set.
         let failed = match timeout_at(deadline, context.get_or_create_stream(wanted.clone())).await {
             Ok(Ok(stream)) => return check(&wanted, &stream.cached_info().config),
+            Ok(Err(error)) if code(&error) == Some(ALONE) => {
+                return Err(ConnectError::Alone(safety::too_few(1, &wanted.name)));
+            }
             Ok(Err(error)) if is_final(&error) => {
                 let differences = vec![described(&error)];
                 return Err(ConnectError::Differs { stream: wanted.name, differences });
@@ -63,11 +66,28 @@ pub(super) async fn ensure(context: &Context, wanted: Config, deadline: Instant)
     }
 }
 
+/// What a server says that is in no cluster, and is to keep a stream more than once.
+const ALONE: u64 = 10074;
+
+fn code(error: &CreateStreamError) -> Option<u64> {
+    match error.kind() {
+        CreateStreamErrorKind::JetStream(said) => Some(said.error_code().0),
+        CreateStreamErrorKind::EmptyStreamName
+        | CreateStreamErrorKind::InvalidStreamName
+        | CreateStreamErrorKind::DomainAndExternalSet
+        | CreateStreamErrorKind::JetStreamUnavailable
+        | CreateStreamErrorKind::TimedOut
+        | CreateStreamErrorKind::Response
+        | CreateStreamErrorKind::NotFound
+        | CreateStreamErrorKind::ResponseParse => None,
+    }
+}
+
 /// Whether trying again is no use: the servers understood and refused.
 fn is_final(error: &CreateStreamError) -> bool {
     match error.kind() {
         // Servers that are still gathering answer with 503; not enough of them for the replicas asked for, with 10005.
-        CreateStreamErrorKind::JetStream(said) => said.code() != 503 && said.error_code().0 != 10005,
+        CreateStreamErrorKind::JetStream(said) => said.code() != 503 && code(error) != Some(10005),
         CreateStreamErrorKind::EmptyStreamName
         | CreateStreamErrorKind::InvalidStreamName
         | CreateStreamErrorKind::DomainAndExternalSet => true,
@@ -79,6 +99,7 @@ fn is_final(error: &CreateStreamError) -> bool {
     }
 }
 
+/// What may be accepted by name is left to [`safety`].
 fn check(wanted: &Config, found: &Config) -> Result<(), ConnectError> {
     let mut differences = Vec::new();
     let mut same = |setting: &str, wanted: &dyn Debug, found: &dyn Debug| {
@@ -108,8 +129,6 @@ fn check(wanted: &Config, found: &Config) -> Result<(), ConnectError> {
     same("mirror", &wanted.mirror, &found.mirror);
     same("sources", &wanted.sources, &found.sources);
     same("persist_mode", &PersistenceMode::Default, &found.persist_mode.unwrap_or_default());
-    // More replicas than asked for are only safer.
-    same("num_replicas", &wanted.num_replicas, &found.num_replicas.min(wanted.num_replicas));
     if differences.is_empty() {
         Ok(())
     } else {
@@ -133,14 +152,22 @@ mod tests {
     #[test]
     fn what_is_as_safe_is_taken_and_what_is_not_is_named() {
         assert_eq!(check(&wanted(), &wanted()), Ok(()));
-        assert_eq!(check(&wanted(), &Config { num_replicas: 5, ..wanted() }), Ok(()), "more replicas are safer");
         let year = Duration::from_secs(365 * 24 * 3600);
         for (unsafe_, names) in [
-            (Config { num_replicas: 1, ..wanted() }, "num_replicas is 1 and must be 3"),
             (Config { deny_delete: false, ..wanted() }, "deny_delete is false and must be true"),
             (Config { deny_purge: false, ..wanted() }, "deny_purge is false and must be true"),
             (Config { max_age: year, ..wanted() }, "max_age is 31536000s and must be 0ns"),
             (Config { max_messages: 9, ..wanted() }, "max_msgs is 9 and must be -1"),
+            (Config { max_messages_per_subject: 9, ..wanted() }, "max_msgs_per_subject is 9 and must be -1"),
+            (Config { max_bytes: 9, ..wanted() }, "max_bytes is 9 and must be -1"),
+            (Config { max_message_size: 9, ..wanted() }, "max_msg_size is 9 and must be 1048576"),
+            (Config { duplicate_window: year, ..wanted() }, "duplicate_window is 31536000s and must be 120s"),
+            (Config { allow_rollup: true, ..wanted() }, "allow_rollup_hdrs is true and must be false"),
+            (Config { allow_message_ttl: true, ..wanted() }, "allow_msg_ttl is true and must be false"),
+            (Config { no_ack: true, ..wanted() }, "no_ack is true and must be false"),
+            (Config { sealed: true, ..wanted() }, "sealed is true and must be false"),
+            (Config { first_sequence: Some(9), ..wanted() }, "first_seq is 9 and must be 1"),
+            (Config { retention: RetentionPolicy::WorkQueue, ..wanted() }, "retention is WorkQueue and must be Limits"),
             (Config { discard: DiscardPolicy::Old, ..wanted() }, "discard is Old and must be New"),
             (Config { allow_direct: true, ..wanted() }, "allow_direct is true and must be false"),
             (Config { storage: StorageType::Memory, ..wanted() }, "storage is Memory and must be File"),

@@ -1,5 +1,6 @@
 //! The master key, in a file of its own.
 
+use crate::crash::{self, Boundary};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, aead::OsRng};
 use std::{
     fmt,
@@ -87,18 +88,26 @@ impl fmt::Debug for MasterKey {
 }
 
 /// Makes the key in a file beside and gives it its name when it is whole and on disk: nothing may be sealed under a key that a
-/// power cut could take. If somebody else has made one meanwhile, that one stands: `AlreadyExists`.
+/// power cut could take. If somebody else has made one meanwhile, that one stands: `AlreadyExists`. Whoever dies here leaves no
+/// second copy of a key: the file beside is the same for all, who wait for one another at its lock.
 fn create(path: &Path) -> io::Result<XChaCha20Poly1305> {
     let key = XChaCha20Poly1305::generate_key(&mut OsRng);
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(dir)?;
-    let new = path.with_extension(format!("new-{}", std::process::id()));
-    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    let new = path.with_added_extension("new");
+    let mut file = File::options().write(true).create(true).truncate(false).mode(0o600).open(&new)?;
+    file.lock()?;
+    if path.exists() {
+        // The file is the key by now, or one that nobody needs.
+        drop(fs::remove_file(&new));
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    file.set_len(0)?;
     file.write_all(&key)?;
     file.sync_all()?;
-    let linked = fs::hard_link(&new, path);
-    fs::remove_file(&new)?;
-    linked?;
+    crash::at(Boundary::KeyWritten);
+    fs::rename(&new, path)?;
+    crash::at(Boundary::KeyNamed);
     File::open(dir)?.sync_all()?;
     Ok(XChaCha20Poly1305::new(&key))
 }

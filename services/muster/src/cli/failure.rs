@@ -124,7 +124,7 @@ pub fn innermost(error: &dyn std::error::Error) -> String {
 
 /// What is wrong, every field, the rule, the way out.
 pub fn told(explained: &Explained) -> String {
-    let Explained { reason, rule, says, way_out, fields, retry_after: _ } = explained;
+    let Explained { reason, rule, position: _, says, way_out, fields, retry_after: _ } = explained;
     // A refusal names its fields in one sentence too; here each has a line.
     let named = fields.keys().filter_map(|field| says.find(field.as_str())).min();
     let before = named.and_then(|at| says.get(..at)).unwrap_or(says).trim_end_matches([' ', ':', ';']);

@@ -1,0 +1,268 @@
+//! A crash at every boundary of what a process writes, with a crowd at work: two processes with every role on a real
+//! nats-server, and one on a journal of its own. Nothing acknowledged is lost, nothing is done twice, and what stands on the
+//! disk is what the log says.
+
+use std::{
+    collections::BTreeMap,
+    os::unix::process::ExitStatusExt,
+    path::Path,
+    process::Command,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use futures::future::join_all;
+use muster_domain::kernel::RealmId;
+use muster_journal::{
+    crash::Boundary::{self, *},
+    embedded::Embedded,
+};
+use muster_sim::{
+    history::Operation,
+    log::{Entry, read_log},
+    run::rng::Rng,
+};
+use tempfile::TempDir;
+use tokio::{sync::watch, task::spawn_blocking};
+
+use crate::{
+    cast::Cast,
+    chaos::{Act, Addresses, Crowd},
+    fleet::{Fleet, Pace, ROLES},
+    nats::NatsServer,
+    process::{Process, binary},
+    verdict::{Counts, board, contacts_are_kept, verdict, verdict_on},
+};
+
+/// Half an hour of an offer is three seconds here.
+const PACE: Pace = Pace { speed: 600 };
+const LANES: u64 = 4;
+/// How often a round crashes at each boundary; where a journal is made, once, and where three seconds pass before another
+/// process may take the lease, less often.
+const TIMES: usize = 3;
+const TIMES_OF_LEASE: usize = 2;
+/// A process that has not met its boundary by then is asked to stop, which meets those of stopping.
+const LIFE: Duration = Duration::from_secs(4);
+/// One that is to crash while it gives up the lease holds it by then or never, and one that has met all of its own soon makes
+/// room for another.
+const SHORT_LIFE: Duration = Duration::from_secs(1);
+/// How often a boundary may be missed.
+const TRIES: u32 = 20;
+
+/// How often a process crashed at each boundary.
+pub type Crashes = BTreeMap<Boundary, usize>;
+
+/// What a round did.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    /// On nats-server: what came of the crowd's commands.
+    pub on_nats: Counts,
+    /// On the embedded journal.
+    pub on_disk: Counts,
+    /// Crashes.
+    pub crashes: Crashes,
+}
+
+/// Which journal a boundary is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ground {
+    Either,
+    Nats,
+    Disk,
+    /// Only where there is no journal yet.
+    Nothing,
+}
+
+/// The ground of a boundary, and by which passing at the latest a process dies there: what comes rarely, soon.
+const fn ground(boundary: Boundary) -> (Ground, usize) {
+    match boundary {
+        JournalMade | JournalClaimed | KeyWritten | KeyNamed => (Ground::Nothing, 1),
+        AppendBegun | AppendDone | AnswerKnown => (Ground::Either, 40),
+        VaultBegun | VaultDone => (Ground::Either, 6),
+        WriteBegun | WriteDone | WriteSynced | WriteNoted => (Ground::Disk, 20),
+        RowsBegun | RowsDone => (Ground::Disk, 2),
+        LeaseFree | LeaseTaken | LeaseAging | LeaseRenewed | LeaseEnding | LeaseReturned => (Ground::Nats, 1),
+    }
+}
+
+impl Ground {
+    /// How often a round crashes at its boundaries.
+    const fn times(self) -> usize {
+        match self {
+            Self::Either | Self::Disk => TIMES,
+            Self::Nats => TIMES_OF_LEASE,
+            Self::Nothing => 1,
+        }
+    }
+}
+
+fn life(boundary: Boundary) -> Duration {
+    if matches!(boundary, LeaseEnding | LeaseReturned) { SHORT_LIFE } else { LIFE }
+}
+
+/// One round. It leaves nothing behind, and panics where a promise is broken.
+pub async fn round(seed: u64) -> Figures {
+    let ((on_nats, mut crashes), (on_disk, more)) = tokio::join!(Box::pin(on_nats(seed)), Box::pin(on_disk(seed)));
+    for (boundary, times) in more {
+        *crashes.entry(boundary).or_default() += times;
+    }
+    for boundary in Boundary::ALL {
+        let met = crashes.get(&boundary).copied().unwrap_or_default();
+        assert!(met >= ground(boundary).0.times(), "{} is crashed at {met} times only: {crashes:?}", boundary.as_str());
+    }
+    Figures { on_nats, on_disk, crashes }
+}
+
+async fn on_nats(seed: u64) -> (Counts, Crashes) {
+    let mut fleet = Fleet::start_on(NatsServer::start(), &[&ROLES, &ROLES], PACE, &["replicas"]);
+    let addresses = fleet.all_addresses();
+    let cast = Cast::new(|role| fleet.addresses(role).first().expect("two replicas").clone());
+    // One of them alone, so that a lease comes to it when it needs one.
+    let plans = vec![plan(seed, &[Ground::Either]), plan(seed, &[Ground::Nats])];
+    let (acts, crashes);
+    (fleet, acts, crashes) = crash(fleet, Fleet::processes, addresses, cast, plans, seed).await;
+    (verdict(&fleet, &acts).await, crashes)
+}
+
+async fn on_disk(seed: u64) -> (Counts, Crashes) {
+    let dir = TempDir::new().expect("a directory for the journal");
+    let journal = format!("embedded:{}", dir.path().display());
+    let args = ["--realm", "drill", "--journal", &journal];
+    let speed = PACE.speed.to_string();
+    let up =
+        ["up", "--listen", "127.0.0.1:0", "--exercise-starts-at", "2026-11-02T08:00:00Z", "--exercise-speed", &speed];
+    let mut process = Process::new([&up[..], &args].concat(), [("MUSTER_CONTEXT", "")]);
+    let mut crashes = Crashes::new();
+    for boundary in Boundary::ALL.into_iter().filter(|boundary| ground(*boundary).0 == Ground::Nothing) {
+        assert!(!process.restart_to_crash(&format!("{}:1", boundary.as_str())), "{} is not met", boundary.as_str());
+        assert!(is_crash(&mut process, LIFE), "{}", process.said());
+        crashes.insert(boundary, 1);
+    }
+    process.restart();
+    let addresses = ROLES.into_iter().map(|role| (role, vec![process.address().to_owned()])).collect();
+    let cast = Cast::new(|_| process.address().to_owned());
+    let plans = vec![plan(seed, &[Ground::Either, Ground::Disk])];
+    let (acts, more);
+    (process, acts, more) = crash(process, |process| vec![process], addresses, cast, plans, seed).await;
+    crashes.extend(more);
+
+    assert!(process.stop().success(), "{}", process.said());
+    let verified = Command::new(binary()).args(["projections", "verify"]).args(args).output().expect("muster runs");
+    assert!(verified.status.success(), "{verified:?}");
+    assert_eq!(names(dir.path()), ["journal", "projections", "vault", "vault.key"], "nothing else is left");
+    let log = log(&dir.path().join("journal")).await;
+    let counts = verdict_on(&log, &acts);
+    process.restart();
+    let cast = Cast::new(|_| process.address().to_owned());
+    board(&cast, &log).await;
+    contacts_are_kept(&cast, &log).await;
+    (counts, crashes)
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let entries = dir.read_dir().expect("the directory is there");
+    let mut names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name().display().to_string()).collect();
+    names.sort();
+    names
+}
+
+async fn log(dir: &Path) -> Vec<Entry> {
+    let journal = Embedded::open(dir, &RealmId::parse("drill").expect("a realm")).expect("the journal is whole");
+    read_log(&journal).await.expect("the log can be read")
+}
+
+/// The crashes of one process: at which boundary, and by which passing.
+type Plan = Vec<(Boundary, usize)>;
+
+/// All crashes on these grounds, in random order.
+fn plan(seed: u64, grounds: &[Ground]) -> Plan {
+    let (mut lots, mut plan) = (Rng::new(seed, "boundaries"), Plan::new());
+    for boundary in Boundary::ALL {
+        let (ground, latest) = ground(boundary);
+        for _ in 0..if grounds.contains(&ground) { ground.times() } else { 0 } {
+            plan.insert(lots.index(plan.len() + 1), (boundary, 1 + lots.index(latest)));
+        }
+    }
+    plan
+}
+
+/// Lets a crowd act while each process crashes as planned; in the end all run in peace.
+async fn crash<T: Send + 'static>(
+    mut held: T,
+    processes: fn(&mut T) -> Vec<&mut Process>,
+    addresses: BTreeMap<&'static str, Vec<String>>,
+    mut cast: Cast,
+    plans: Vec<Plan>,
+    seed: u64,
+) -> (T, Vec<(Act, Operation)>, Crashes) {
+    cast.register(6).await;
+    let addresses: Addresses = Arc::new(RwLock::new(addresses));
+    let (over, is_over) = watch::channel(false);
+    let crowd = Crowd::new(addresses.clone(), cast.now().await, watch::Sender::default());
+    let lanes: Vec<_> = (0..LANES).map(|lane| crowd.clone().act_until(seed + lane, is_over.clone())).collect();
+    let acting = tokio::spawn(join_all(lanes));
+    let crashing = spawn_blocking(move || {
+        let (busy, crashes) = (AtomicUsize::new(plans.len()), Mutex::default());
+        thread::scope(|scope| {
+            for (replica, (process, plan)) in processes(&mut held).into_iter().zip(plans).enumerate() {
+                let doomed = Doomed { process, replica, addresses: &addresses };
+                scope.spawn(|| doomed.live(plan, &busy, &crashes));
+            }
+        });
+        (held, crashes.into_inner().unwrap_or_else(PoisonError::into_inner))
+    });
+    let (held, crashes) = crashing.await.expect("every process crashes as planned");
+    over.send_replace(true);
+    let acts = acting.await.expect("the crowd acts").into_iter().flatten().collect();
+    (held, acts, crashes)
+}
+
+/// A process that is to crash, and who must know where it answers.
+struct Doomed<'a> {
+    process: &'a mut Process,
+    replica: usize,
+    addresses: &'a Addresses,
+}
+
+impl Doomed<'_> {
+    /// Crashes as planned, then stops and starts until nobody is `busy` with a plan, and in the end runs.
+    fn live(mut self, plan: Plan, busy: &AtomicUsize, crashes: &Mutex<Crashes>) {
+        for (boundary, passing) in plan {
+            let (at, life) = (format!("{}:{passing}", boundary.as_str()), life(boundary));
+            assert!((0..TRIES).any(|_| self.crashes(&at, life)), "{at} is never met");
+            *crashes.lock().unwrap_or_else(PoisonError::into_inner).entry(boundary).or_default() += 1;
+        }
+        busy.fetch_sub(1, Ordering::Relaxed);
+        while busy.load(Ordering::Relaxed) > 0 {
+            assert!(!self.crashes("", SHORT_LIFE), "{}", self.process.said());
+        }
+        self.process.restart();
+        self.publish();
+    }
+
+    fn crashes(&mut self, at: &str, life: Duration) -> bool {
+        if self.process.restart_to_crash(at) {
+            self.publish();
+        }
+        is_crash(self.process, life)
+    }
+
+    fn publish(&self) {
+        let mut addresses = self.addresses.write().unwrap_or_else(PoisonError::into_inner);
+        let own = addresses.values_mut().filter_map(|of_role| of_role.get_mut(self.replica));
+        own.for_each(|address| self.process.address().clone_into(address));
+    }
+}
+
+/// Whether a process crashed as it was to; it has ended in any case. Whatever else ends it is a fault.
+fn is_crash(process: &mut Process, life: Duration) -> bool {
+    /// What a process that aborts itself ends by.
+    const SIGABRT: i32 = 6;
+    let ended = process.ends_within(life).unwrap_or_else(|| process.stop());
+    assert!(ended.success() || ended.signal() == Some(SIGABRT), "{ended}: {}", process.said());
+    ended.signal().is_some()
+}
