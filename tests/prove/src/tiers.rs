@@ -8,11 +8,11 @@ use std::{
 };
 
 use clap::ValueEnum;
-use muster_e2e::{drift, servers};
 use tokio::runtime::Builder;
 
 use crate::row::{Row, Stands};
 
+mod real;
 mod simulated;
 
 /// What is repeated.
@@ -30,6 +30,14 @@ pub enum Tier {
     Journals,
     /// What befalls servers
     Servers,
+    /// Crashes at every boundary of what processes write
+    Crashes,
+    /// Power cuts of all servers
+    Power,
+    /// Disks that rot
+    Rot,
+    /// Servers that cannot reach one another
+    Partition,
 }
 
 /// How long to go on, and from which seed.
@@ -60,12 +68,12 @@ impl Tier {
     /// How much of the time is its own, in parts of all.
     pub const fn share(self) -> u32 {
         match self {
-            Self::Simulated => 45,
+            Self::Simulated => 40,
             Self::Twice => 8,
-            Self::Planted => 4,
-            Self::History => 1,
-            Self::Journals => 3,
-            Self::Servers => 8,
+            Self::Planted | Self::History => 1,
+            Self::Journals => 2,
+            Self::Servers | Self::Crashes | Self::Power | Self::Rot => 10,
+            Self::Partition => 8,
         }
     }
 
@@ -76,8 +84,12 @@ impl Tier {
             Self::Twice => vec![simulated::twice(budget)].into(),
             Self::Planted => simulated::planted(),
             Self::History => vec![simulated::history()].into(),
-            Self::Journals => vec![journals(budget)].into(),
-            Self::Servers => vec![failover(budget)].into(),
+            Self::Journals => vec![real::journals(budget)].into(),
+            Self::Servers => vec![real::servers(budget)].into(),
+            Self::Crashes => vec![real::crashes(budget)].into(),
+            Self::Power => vec![real::power(budget)].into(),
+            Self::Rot => vec![real::rot(budget)].into(),
+            Self::Partition => vec![real::partition(budget)].into(),
         }
     }
 
@@ -102,16 +114,20 @@ struct Repeated<F> {
 }
 
 impl<F> Repeated<F> {
-    /// Nothing failed; and so often was enough.
-    fn stands(&self, enough: usize) -> Stands {
-        Stands::of(self.failed.is_empty(), self.figures.len() >= enough)
+    /// Kept if nothing failed.
+    fn stands_if(&self, enough: bool) -> Stands {
+        Stands::of(self.failed.is_empty(), enough)
     }
 
-    /// How often, and what failed.
+    /// How often.
     fn rounds(&self) -> String {
+        format!("{} rounds{}", self.figures.len() + self.failed.len(), self.failures())
+    }
+
+    /// What failed.
+    fn failures(&self) -> String {
         let failed: Vec<_> = self.failed.iter().map(|(seed, says)| format!("seed {seed} failed: {says}")).collect();
-        let rounds = format!("{} rounds", self.figures.len() + self.failed.len());
-        if failed.is_empty() { rounds } else { format!("{rounds}; **{}**", failed.join("; ")) }
+        if failed.is_empty() { String::new() } else { format!("; **{}**", failed.join("; ")) }
     }
 }
 
@@ -152,43 +168,4 @@ fn times(of: impl Iterator<Item = Duration>) -> (f64, f64) {
     all.sort_by(f64::total_cmp);
     let at = |place: usize| all.get(place).copied().unwrap_or_default();
     (at(all.len() / 2), at(all.len().saturating_sub(1)))
-}
-
-fn journals(budget: Budget) -> Row {
-    let seen = repeat(budget, drift::round);
-    let answers: usize = seen.figures.iter().map(|compared| compared.answers).sum();
-    let records: usize = seen.figures.iter().map(|compared| compared.records).sum();
-    Row {
-        figure: "T4",
-        promise: "the journals of tests, of one machine and of three servers answer alike",
-        target: "no difference",
-        reached: format!("{}: {answers} answers and {records} records alike on all three", seen.rounds()),
-        anchor: "Dropbox: its slow tier, about 100x slower, does the same",
-        command: Tier::Journals.again(budget),
-        stands: seen.stands(1),
-    }
-}
-
-fn failover(budget: Budget) -> Row {
-    let seen = repeat(budget, servers::round);
-    let all = || seen.figures.iter().flat_map(|figures| &figures.took);
-    let outages =
-        || all().filter(|(what, _)| what.contains("killed") || what.contains("frozen")).map(|(_, took)| *took);
-    let ((middle, longest), (_, others)) = (times(outages()), times(all().map(|(_, took)| *took)));
-    let commands: usize = seen.figures.iter().map(|figures| figures.counts.all()).sum();
-    Row {
-        figure: "F8",
-        promise: "a server killed, frozen, stepping down, restarted or without its disk: writes go on within 10 s, \
-                  nothing acknowledged is lost or doubled",
-        target: "≤ 10 s; 50 trials",
-        reached: format!(
-            "{}, {} servers killed or frozen: {middle:.1} s in the middle, {longest:.1} s at most; whatever befell: \
-             {others:.1} s at most; {commands} commands checked",
-            seen.rounds(),
-            outages().count()
-        ),
-        anchor: "nats-server's own election takes 4-9 s; Jepsen: a kill alone loses nothing since 2.10.23",
-        command: Tier::Servers.again(budget),
-        stands: Stands::of(seen.failed.is_empty() && longest <= 10.0, outages().count() >= 50),
-    }
 }

