@@ -140,10 +140,11 @@ struct Follower {
 }
 
 impl Group {
-    /// Whether a leader answers whom so many have heard of late that no other can lead.
-    fn is_led(&self) -> bool {
+    /// Whether a leader of so many servers answers, who has heard from so many of late that no other can lead.
+    fn is_led(&self, servers: usize) -> bool {
+        let others = self.replicas.len().max(servers.saturating_sub(1));
         let heard = self.replicas.iter().filter(|it| it.active > 0 && u128::from(it.active) < HEARD.as_nanos());
-        self.replicas.is_empty() || (self.led.leader.is_some() && heard.count() >= self.replicas.len().div_ceil(2))
+        others == 0 || (self.led.leader.is_some() && heard.count() >= others.div_ceil(2))
     }
 }
 
@@ -223,7 +224,7 @@ impl JetStream {
         let asked = json!({ "subjects_filter": subject.map(Subject::as_str) });
         let told: Told =
             self.context.request(format!("STREAM.INFO.{}", self.stream_name), &asked).await.map_err(unavailable)?;
-        if told.cluster.is_led() {
+        if told.cluster.is_led(self.options.replicas) {
             return Ok(told);
         }
         // A server that is cut off answers all the same, a leader for ten seconds as if it led.
@@ -501,8 +502,8 @@ pub(crate) fn described(error: &dyn std::error::Error) -> String {
 mod tests {
     use super::*;
 
-    fn is_led(cluster: &str) -> bool {
-        serde_json::from_str::<Group>(cluster).unwrap().is_led()
+    fn is_led(servers: usize, cluster: &str) -> bool {
+        serde_json::from_str::<Group>(cluster).unwrap().is_led(servers)
     }
 
     #[test]
@@ -510,11 +511,15 @@ mod tests {
         let three = |one: u64, other: u64| {
             format!(r#"{{"leader":"n1","replicas":[{{"name":"n2","active":{one}}},{{"name":"n3","active":{other}}}]}}"#)
         };
-        assert!(is_led(&three(1_000_000, 900_000_000)));
-        assert!(is_led(&three(9_000_000_000, 2_900_000_000)), "one of two others is enough");
-        assert!(!is_led(&three(3_000_000_000, 9_000_000_000)), "both may follow another by now");
-        assert!(!is_led(&three(0, 9_000_000_000)), "it never heard from the one");
-        assert!(!is_led(r#"{"replicas":[{"name":"n2","active":1000},{"name":"n3","active":1000}]}"#), "nobody leads");
-        assert!(is_led(r#"{"leader":"single"}"#), "one server is alone");
+        assert!(is_led(3, &three(1_000_000, 900_000_000)));
+        assert!(is_led(3, &three(9_000_000_000, 2_900_000_000)), "one of two others is enough");
+        assert!(!is_led(3, &three(3_000_000_000, 9_000_000_000)), "both may follow another by now");
+        assert!(!is_led(3, &three(0, 9_000_000_000)), "it never heard from the one");
+        assert!(
+            !is_led(3, r#"{"replicas":[{"name":"n2","active":1000},{"name":"n3","active":1000}]}"#),
+            "nobody leads"
+        );
+        assert!(!is_led(3, "{}"), "nobody is known");
+        assert!(is_led(1, "{}"), "one server is alone");
     }
 }

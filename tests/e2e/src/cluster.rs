@@ -3,7 +3,8 @@
 use std::{net::TcpListener, path::Path, time::Duration};
 
 use async_nats::jetstream::{self, stream::Info};
-use tokio::time::{Instant, sleep};
+use futures::{StreamExt, future::join_all};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::nats::{Home, NatsServer, Servers, deployed};
 
@@ -98,6 +99,24 @@ impl Cluster {
             })
         };
         self.when(current).await;
+    }
+
+    /// Waits until every server hears every other: what was sent over a line that was cut may be sent again only seconds after
+    /// the line is whole.
+    pub async fn joined(&self) {
+        let clients = join_all(self.urls().into_iter().map(async_nats::connect)).await;
+        let clients: Vec<_> = clients.into_iter().map(|client| client.expect("a server answers")).collect();
+        let deadline = Instant::now() + PATIENCE;
+        for (n, hears) in clients.iter().enumerate() {
+            for (other, speaks) in clients.iter().enumerate().filter(|(other, _)| *other != n) {
+                let subject = format!("joined.{n}.{other}");
+                let mut heard = hears.subscribe(subject.clone()).await.expect("a server listens");
+                while timeout(LOOK_EVERY, heard.next()).await.is_err() {
+                    assert!(Instant::now() < deadline, "{} does not hear {}", name(n), name(other));
+                    speaks.publish(subject.clone(), "".into()).await.expect("a server listens");
+                }
+            }
+        }
     }
 
     /// Waits until another than this server leads.

@@ -168,6 +168,7 @@ struct Befalling {
 impl Befalling {
     /// Cuts lines, looks what both sides do, and joins the lines again; how long writes took to go on.
     async fn befall(&mut self, site: &Site, cut: Cut, lots: &mut Rng) -> Duration {
+        site.cluster.joined().await;
         site.cluster.whole().await;
         let (network, leader) = (&site.network, site.cluster.leader().await);
         let alone = if cut == Cut::Follower { (leader + 1 + lots.index(SIZE - 1)) % SIZE } else { leader };
