@@ -7,10 +7,7 @@ use std::{
     os::unix::process::ExitStatusExt,
     path::Path,
     process::Command,
-    sync::{
-        Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError, RwLock},
     thread,
     time::Duration,
 };
@@ -47,9 +44,11 @@ const TIMES: usize = 3;
 const TIMES_OF_LEASE: usize = 2;
 /// A process that has not met its boundary by then is asked to stop, which meets those of stopping.
 const LIFE: Duration = Duration::from_secs(4);
-/// One that is to crash while it gives up the lease holds it by then or never, and one that has met all of its own soon makes
-/// room for another.
+/// One that has met all of its own lives and rests in turn, so that others come to hold the lease.
 const SHORT_LIFE: Duration = Duration::from_secs(1);
+const REST: Duration = Duration::from_millis(500);
+/// One that is to crash while it gives up the lease has seen the other rest by then, and holds it.
+const LIFE_OF_HOLDER: Duration = Duration::from_secs(2);
 /// How often a boundary may be missed.
 const TRIES: u32 = 20;
 
@@ -101,7 +100,7 @@ impl Ground {
 }
 
 fn life(boundary: Boundary) -> Duration {
-    if matches!(boundary, LeaseEnding | LeaseReturned) { SHORT_LIFE } else { LIFE }
+    if matches!(boundary, LeaseEnding | LeaseReturned) { LIFE_OF_HOLDER } else { LIFE }
 }
 
 /// One round. It leaves nothing behind, and panics where a promise is broken.
@@ -206,11 +205,13 @@ async fn crash<T: Send + 'static>(
     let lanes: Vec<_> = (0..LANES).map(|lane| crowd.clone().act_until(seed + lane, is_over.clone())).collect();
     let acting = tokio::spawn(join_all(lanes));
     let crashing = spawn_blocking(move || {
-        let (busy, crashes) = (AtomicUsize::new(plans.len()), Mutex::default());
+        let crashes = Mutex::default();
         thread::scope(|scope| {
+            let busy = Arc::new(());
             for (replica, (process, plan)) in processes(&mut held).into_iter().zip(plans).enumerate() {
                 let doomed = Doomed { process, replica, addresses: &addresses };
-                scope.spawn(|| doomed.live(plan, &busy, &crashes));
+                let (busy, crashes) = (busy.clone(), &crashes);
+                scope.spawn(move || doomed.live(plan, busy, crashes));
             }
         });
         (held, crashes.into_inner().unwrap_or_else(PoisonError::into_inner))
@@ -230,15 +231,17 @@ struct Doomed<'a> {
 
 impl Doomed<'_> {
     /// Crashes as planned, then stops and starts until nobody is `busy` with a plan, and in the end runs.
-    fn live(mut self, plan: Plan, busy: &AtomicUsize, crashes: &Mutex<Crashes>) {
+    fn live(mut self, plan: Plan, busy: Arc<()>, crashes: &Mutex<Crashes>) {
+        let all = Arc::downgrade(&busy);
         for (boundary, passing) in plan {
             let (at, life) = (format!("{}:{passing}", boundary.as_str()), life(boundary));
             assert!((0..TRIES).any(|_| self.crashes(&at, life)), "{at} is never met");
             *crashes.lock().unwrap_or_else(PoisonError::into_inner).entry(boundary).or_default() += 1;
         }
-        busy.fetch_sub(1, Ordering::Relaxed);
-        while busy.load(Ordering::Relaxed) > 0 {
+        drop(busy);
+        while all.strong_count() > 0 {
             assert!(!self.crashes("", SHORT_LIFE), "{}", self.process.said());
+            thread::sleep(REST);
         }
         self.process.restart();
         self.publish();
