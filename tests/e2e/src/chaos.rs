@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError, RwLock},
+    time::Duration,
 };
+
+use futures::future::join_all;
 
 use muster_api::{
     dispatch::v1::{
@@ -15,10 +18,11 @@ use muster_api::{
         AmendRequestRequest, EndorseRequestRequest, OpenRequestRequest, ReturnRequestRequest, SubmitRequestRequest,
         WithdrawRequestRequest,
     },
+    monitor::v1::{GetLedgerRequest, GetLedgerResponse, LedgerLine},
     registry::v1::{
         ApproveSuspensionRequest, EnrolProviderRequest, ProposeSuspensionRequest, Provider, ReinstateProviderRequest,
     },
-    r#type::v1::{Facts, Offer, Position},
+    r#type::v1::{Facts, Offer, Position, ReadAt},
 };
 use muster_domain::{
     dispatch::events::DeskEvent,
@@ -33,11 +37,18 @@ use muster_sim::{
     history::{Operation, Outcome},
     run::rng::Rng,
 };
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
 use tonic::Status;
 use uuid::Uuid;
 
 use crate::cast::{COUNTRIES, Cast, PATIENCE, contact, facts, id, may_help, provider};
+
+/// Longer than commands may go unanswered, so that a miss is measured.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Where the replicas of each role answer just now.
 pub type Addresses = Arc<RwLock<BTreeMap<&'static str, Vec<String>>>>;
@@ -76,9 +87,57 @@ struct World {
     offers: Vec<Offer>,
 }
 
-/// Clients that give random commands.
+/// The ledger as somebody was shown it, who asked for no earlier than this place.
+#[derive(Clone, Debug)]
+pub struct Read {
+    /// Asked for.
+    pub at_least: Position,
+    /// What was looked at.
+    pub as_of: Position,
+    /// What was shown.
+    pub lines: Vec<LedgerLine>,
+}
+
+/// What a crowd did and was shown.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// Each client's commands, in order, and what came of them.
+    pub lanes: Vec<Vec<(Act, Operation)>>,
+    /// What it was shown.
+    pub reads: Vec<Read>,
+}
+
+/// A crowd at work, until it is told to stop.
+pub struct AtWork {
+    /// Where it asks.
+    pub addresses: Addresses,
+    given: watch::Receiver<usize>,
+    over: watch::Sender<bool>,
+    crowd: Crowd,
+    acting: JoinHandle<Vec<Vec<(Act, Operation)>>>,
+}
+
+impl AtWork {
+    /// Waits until so many more commands were answered; how long that took.
+    pub async fn goes_on(&mut self, commands: usize) -> Duration {
+        let (began, target) = (Instant::now(), *self.given.borrow() + commands);
+        let reached = timeout(ANSWERED_WITHIN, self.given.wait_for(|given| *given >= target)).await;
+        reached.expect("commands are answered again").expect("somebody gives them");
+        began.elapsed()
+    }
+
+    /// Lets everybody finish; what they saw.
+    pub async fn end(self) -> Seen {
+        self.over.send_replace(true);
+        let lanes = self.acting.await.expect("the crowd does not panic");
+        Seen { lanes, reads: self.crowd.reads() }
+    }
+}
+
+/// Clients that give random commands, and look now and then at what came of one, at another replica.
 #[derive(Clone)]
 pub struct Crowd {
+    reads: Arc<Mutex<Vec<Read>>>,
     addresses: Addresses,
     world: Arc<Mutex<World>>,
     began: Instant,
@@ -89,17 +148,26 @@ pub struct Crowd {
 impl Crowd {
     /// A crowd whose story begins at `now` of the realm; `given` counts its commands.
     pub fn new(addresses: Addresses, now: prost_types::Timestamp, given: watch::Sender<usize>) -> Self {
-        Self { addresses, world: Arc::default(), began: Instant::now(), now, given }
+        Self { addresses, reads: Arc::default(), world: Arc::default(), began: Instant::now(), now, given }
     }
 
-    /// Gives so many commands, one after another; what came of each.
-    pub async fn act(self, seed: u64, commands: usize) -> Vec<(Act, Operation)> {
-        self.act_while(seed, |given| given < commands).await
+    /// Gives so many commands by each of so many clients; what they saw.
+    pub async fn act(self, seed: u64, clients: u64, commands: usize) -> Seen {
+        let client = |n| self.clone().act_while(seed + n, |given| given < commands);
+        let lanes = join_all((0..clients).map(client)).await;
+        Seen { lanes, reads: self.reads() }
     }
 
-    /// The same until it is over.
-    pub async fn act_until(self, seed: u64, over: watch::Receiver<bool>) -> Vec<(Act, Operation)> {
-        self.act_while(seed, |_| !*over.borrow()).await
+    /// A crowd of so many clients that begins at `now` of the realm.
+    pub fn at_work(addresses: Addresses, now: prost_types::Timestamp, seed: u64, clients: u64) -> AtWork {
+        let ((given, watched), (over, is_over)) = (watch::channel(0), watch::channel(false));
+        let crowd = Self::new(addresses.clone(), now, given);
+        let client = |n| {
+            let (crowd, is_over) = (crowd.clone(), is_over.clone());
+            crowd.act_while(seed + n, move |_| !*is_over.borrow())
+        };
+        let acting = tokio::spawn(join_all((0..clients).map(client).collect::<Vec<_>>()));
+        AtWork { addresses, given: watched, over, crowd, acting }
     }
 
     async fn act_while(self, seed: u64, goes_on: impl Fn(usize) -> bool) -> Vec<(Act, Operation)> {
@@ -116,6 +184,21 @@ impl Crowd {
             }
         }
         history
+    }
+
+    /// What was shown so far.
+    pub fn reads(&self) -> Vec<Read> {
+        self.reads.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Looks at the ledger after what was just done. Who is told nothing has seen nothing.
+    async fn look_after(&self, at_least: Position, turn: usize) {
+        let read_at = Some(ReadAt { at_least: Some(at_least), as_of: None });
+        let message = GetLedgerRequest { read_at, provider: String::new() };
+        let told = self.cast(turn).monitor.get_ledger(call(Role::Officer, "duty", message)).await;
+        if let Ok(GetLedgerResponse { as_of: Some(as_of), lines }) = told.map(tonic::Response::into_inner) {
+            self.reads.lock().unwrap_or_else(PoisonError::into_inner).push(Read { at_least, as_of, lines });
+        }
     }
 
     fn world(&self) -> std::sync::MutexGuard<'_, World> {
@@ -201,11 +284,14 @@ impl Crowd {
                     if let (Act::Open(c, _), Some(request)) = (act, opened) {
                         self.world().requests.push((c, request));
                     }
+                    if lots.index(3) == 0 {
+                        self.look_after(position, turn + 1).await;
+                    }
                     Outcome::Done(position.into())
                 }
                 Err(no) if may_help(&no) && Instant::now() < deadline => {
                     turn += 1;
-                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                    tokio::time::sleep(Duration::from_millis(20)).await;
                     continue;
                 }
                 Err(no) if may_help(&no) => Outcome::Unknown,

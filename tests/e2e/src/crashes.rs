@@ -12,23 +12,21 @@ use std::{
     time::Duration,
 };
 
-use futures::future::join_all;
 use muster_domain::kernel::RealmId;
 use muster_journal::{
     crash::Boundary::{self, *},
     embedded::Embedded,
 };
 use muster_sim::{
-    history::Operation,
     log::{Entry, read_log},
     run::rng::Rng,
 };
 use tempfile::TempDir;
-use tokio::{sync::watch, task::spawn_blocking};
+use tokio::task::spawn_blocking;
 
 use crate::{
     cast::Cast,
-    chaos::{Act, Addresses, Crowd},
+    chaos::{Addresses, Crowd, Seen},
     fleet::{Fleet, Pace, ROLES},
     nats::NatsServer,
     process::{Process, binary},
@@ -37,7 +35,7 @@ use crate::{
 
 /// Half an hour of an offer is three seconds here.
 const PACE: Pace = Pace { speed: 600 };
-const LANES: u64 = 4;
+const CLIENTS: u64 = 4;
 /// How often a round crashes at each boundary; where a journal is made, once, and where three seconds pass before another
 /// process may take the lease, less often.
 const TIMES: usize = 3;
@@ -122,9 +120,9 @@ async fn on_nats(seed: u64) -> (Counts, Crashes) {
     let cast = Cast::new(|role| fleet.addresses(role).first().expect("two replicas").clone());
     // One of them alone, so that a lease comes to it when it needs one.
     let plans = vec![plan(seed, &[Ground::Either]), plan(seed, &[Ground::Nats])];
-    let (acts, crashes);
-    (fleet, acts, crashes) = crash(fleet, Fleet::processes, addresses, cast, plans, seed).await;
-    (verdict(&fleet, &acts).await, crashes)
+    let (seen, crashes);
+    (fleet, seen, crashes) = crash(fleet, Fleet::processes, addresses, cast, plans, seed).await;
+    (verdict(&fleet, seen).await, crashes)
 }
 
 async fn on_disk(seed: u64) -> (Counts, Crashes) {
@@ -145,8 +143,8 @@ async fn on_disk(seed: u64) -> (Counts, Crashes) {
     let addresses = ROLES.into_iter().map(|role| (role, vec![process.address().to_owned()])).collect();
     let cast = Cast::new(|_| process.address().to_owned());
     let plans = vec![plan(seed, &[Ground::Either, Ground::Disk])];
-    let (acts, more);
-    (process, acts, more) = crash(process, |process| vec![process], addresses, cast, plans, seed).await;
+    let (seen, more);
+    (process, seen, more) = crash(process, |process| vec![process], addresses, cast, plans, seed).await;
     crashes.extend(more);
 
     assert!(process.stop().success(), "{}", process.said());
@@ -154,7 +152,7 @@ async fn on_disk(seed: u64) -> (Counts, Crashes) {
     assert!(verified.status.success(), "{verified:?}");
     assert_eq!(names(dir.path()), ["journal", "projections", "vault", "vault.key"], "nothing else is left");
     let log = log(&dir.path().join("journal")).await;
-    let counts = verdict_on(&log, &acts);
+    let counts = verdict_on(&log, seen);
     process.restart();
     let cast = Cast::new(|_| process.address().to_owned());
     board(&cast, &log).await;
@@ -197,13 +195,10 @@ async fn crash<T: Send + 'static>(
     mut cast: Cast,
     plans: Vec<Plan>,
     seed: u64,
-) -> (T, Vec<(Act, Operation)>, Crashes) {
+) -> (T, Seen, Crashes) {
     cast.register(6).await;
     let addresses: Addresses = Arc::new(RwLock::new(addresses));
-    let (over, is_over) = watch::channel(false);
-    let crowd = Crowd::new(addresses.clone(), cast.now().await, watch::Sender::default());
-    let lanes: Vec<_> = (0..LANES).map(|lane| crowd.clone().act_until(seed + lane, is_over.clone())).collect();
-    let acting = tokio::spawn(join_all(lanes));
+    let crowd = Crowd::at_work(addresses.clone(), cast.now().await, seed, CLIENTS);
     let crashing = spawn_blocking(move || {
         let crashes = Mutex::default();
         thread::scope(|scope| {
@@ -217,9 +212,7 @@ async fn crash<T: Send + 'static>(
         (held, crashes.into_inner().unwrap_or_else(PoisonError::into_inner))
     });
     let (held, crashes) = crashing.await.expect("every process crashes as planned");
-    over.send_replace(true);
-    let acts = acting.await.expect("the crowd acts").into_iter().flatten().collect();
-    (held, acts, crashes)
+    (held, crowd.end().await, crashes)
 }
 
 /// A process that is to crash, and who must know where it answers.

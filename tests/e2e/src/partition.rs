@@ -17,14 +17,11 @@ use muster_journal::{
     port::{Context, Journal, ReadError, Subject},
 };
 use muster_sim::{history::Outcome, run::rng::Rng};
-use tokio::{
-    sync::watch,
-    time::{Instant, timeout},
-};
+use tokio::time::timeout;
 
 use crate::{
     cast::{Cast, facts, id},
-    chaos::{Addresses, Crowd},
+    chaos::{Addresses, AtWork, Crowd},
     cluster::{Cluster, SIZE},
     fleet::{Fleet, Pace, ROLES},
     ledger::realm,
@@ -37,16 +34,13 @@ use crate::{
 const PACE: Pace = Pace { speed: 600 };
 
 /// So many clients.
-const LANES: usize = 8;
+const CLIENTS: usize = 8;
 
 /// Commands that are answered before writes are said to go on.
 const BETWEEN: usize = 40;
 
 /// Figure F9: the side of most servers is written to again within this.
 const FAILOVER: Duration = Duration::from_secs(10);
-
-/// Longer than that, so that a miss is measured.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Whoever asks on the side of the fewest waits so long for an answer that must not come.
 const IN_VAIN: Duration = Duration::from_secs(3);
@@ -85,30 +79,24 @@ pub async fn round(seed: u64) -> Figures {
     let mut cast = at(&everybody);
     cast.register(6).await;
     let now = cast.now().await;
-    let (given, watched) = watch::channel(0);
-    let (over, is_over) = watch::channel(false);
-    let crowd = Crowd::new(addresses.clone(), now, given);
-    let lanes = (0..LANES as u64).map(|lane| crowd.clone().act_until(seed + lane, is_over.clone()));
-    let acting = tokio::spawn(join_all(lanes.collect::<Vec<_>>()));
+    let crowd = Crowd::at_work(addresses, now, seed, CLIENTS as u64);
 
     let mut lots = Rng::new(seed, "partition");
     let mut cuts = vec![Cut::Leader, Cut::MuteLeader, Cut::Follower, Cut::All];
     let journals = join_all((0..SIZE).map(|n| fleet.journal_for(n))).await;
-    let mut befalling = Befalling { addresses, everybody, watched, now, journals };
+    let mut befalling = Befalling { crowd, everybody, now, journals };
     let mut goes_on_after = Vec::new();
     while !cuts.is_empty() {
         let cut = cuts.swap_remove(lots.index(cuts.len()));
         goes_on_after.push((cut, befalling.befall(&fleet.nats, cut, &mut lots).await));
     }
-    befalling.goes_on(LANES * LAST * 3).await;
-    over.send_replace(true);
-    let lanes = acting.await.expect("the crowd ends");
-    for lane in &lanes {
+    befalling.crowd.goes_on(CLIENTS * LAST * 3).await;
+    let seen = befalling.crowd.end().await;
+    for lane in &seen.lanes {
         let unknown = lane.iter().rev().take(LAST).filter(|(_, operation)| operation.outcome == Outcome::Unknown);
         assert_eq!(unknown.count(), 0, "seed {seed}: in the end every command is answered");
     }
-    let acts: Vec<_> = lanes.into_iter().flatten().collect();
-    let counts = verdict(&fleet, &acts).await;
+    let counts = verdict(&fleet, seen).await;
     fleet.nats.cluster.whole().await;
     assert_eq!(fleet.journal().await.safety().await, [], "seed {seed}: every replica is whole");
     let late = goes_on_after.iter().any(|(cut, took)| *cut != Cut::All && *took > FAILOVER);
@@ -157,9 +145,8 @@ impl Servers for Site {
 
 /// What is needed to see whether writes go on.
 struct Befalling {
-    addresses: Addresses,
+    crowd: AtWork,
     everybody: BTreeMap<&'static str, Vec<String>>,
-    watched: watch::Receiver<usize>,
     now: prost_types::Timestamp,
     /// The realm's journal as each server shows it.
     journals: Vec<JetStream>,
@@ -192,13 +179,13 @@ impl Befalling {
         };
         network.lines().for_each(|(one, other)| network.join(one, other));
         self.point_at(|_| true);
-        if cut == Cut::All { self.goes_on(BETWEEN).await } else { took }
+        if cut == Cut::All { self.crowd.goes_on(BETWEEN).await } else { took }
     }
 
     /// Most go on, and the one that is alone says yes to nobody.
     async fn both_sides(&mut self, alone: usize) -> Duration {
         self.point_at(|n| n != alone);
-        let took = self.goes_on(BETWEEN).await;
+        let took = self.crowd.goes_on(BETWEEN).await;
         self.reads_in_vain(alone).await;
         self.asks_in_vain(alone).await;
         took
@@ -210,15 +197,7 @@ impl Befalling {
             all.iter().enumerate().filter(|(n, _)| is_asked(*n)).map(|(_, address)| address.clone()).collect()
         };
         let of_roles = self.everybody.iter().map(|(role, all)| (*role, asked(all))).collect();
-        *self.addresses.write().unwrap_or_else(PoisonError::into_inner) = of_roles;
-    }
-
-    /// Waits until another few commands were answered; how long that took.
-    async fn goes_on(&mut self, commands: usize) -> Duration {
-        let (began, target) = (Instant::now(), *self.watched.borrow() + commands);
-        let answered = timeout(PATIENCE, self.watched.wait_for(|given| *given >= target)).await;
-        answered.expect("writes go on").expect("the crowd acts");
-        began.elapsed()
+        *self.crowd.addresses.write().unwrap_or_else(PoisonError::into_inner) = of_roles;
     }
 
     /// A server that is alone lacks what the others have written since: whoever decides reads nothing from it.

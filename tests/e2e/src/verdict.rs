@@ -10,7 +10,13 @@ use muster_api::{
 };
 use muster_domain::{event::Event, intake::events::RequestEvent, kernel::Role};
 use muster_edge::testing::call;
-use muster_journal::{stored, subjects::id_of};
+use muster_journal::{
+    engine::follower::{Fold, Reader},
+    port::Record,
+    stored,
+    subjects::id_of,
+};
+use muster_monitor::views::{Monitor, ledger};
 use muster_sim::{
     history::{self, Operation, Outcome},
     log::{Entry, commits},
@@ -19,7 +25,7 @@ use muster_sim::{
 
 use crate::{
     cast::{Cast, contact, surely},
-    chaos::Act,
+    chaos::{Act, Read, Seen},
     fleet::Fleet,
     nats::Servers,
 };
@@ -37,6 +43,8 @@ pub struct Counts {
     pub unknown: usize,
     /// Records in the log.
     pub records: usize,
+    /// Reads that were answered.
+    pub reads: usize,
 }
 
 impl Counts {
@@ -48,9 +56,9 @@ impl Counts {
 
 /// Fails unless every invariant holds over the log, clients were told nothing that it does not bear out, and both replicas
 /// show the same board at its end.
-pub async fn verdict<S: Servers>(fleet: &Fleet<S>, acts: &[(Act, Operation)]) -> Counts {
+pub async fn verdict<S: Servers>(fleet: &Fleet<S>, seen: Seen) -> Counts {
     let log = fleet.log().await;
-    let counts = verdict_on(&log, acts);
+    let counts = verdict_on(&log, seen);
     let [one, other] =
         [0, 1].map(|replica| Cast::new(|role| fleet.addresses(role).get(replica).cloned().expect("two replicas")));
     assert_eq!(board(&one, &log).await, board(&other, &log).await, "both replicas show the same");
@@ -58,9 +66,9 @@ pub async fn verdict<S: Servers>(fleet: &Fleet<S>, acts: &[(Act, Operation)]) ->
     counts
 }
 
-/// Fails unless every invariant holds over the log and clients were told nothing that it does not bear out.
-pub fn verdict_on(log: &[Entry], acts: &[(Act, Operation)]) -> Counts {
-    let operations = told(acts, log);
+/// Fails unless every invariant holds over the log and clients were told and shown nothing that it does not bear out.
+pub fn verdict_on(log: &[Entry], Seen { lanes, reads }: Seen) -> Counts {
+    let operations = told(lanes.iter().flatten(), log);
     assert_eq!(oracles::all(log), []);
     assert_eq!(history::check(&operations, log), []);
     let count = |which: fn(&Outcome) -> bool| operations.iter().filter(|o| which(&o.outcome)).count();
@@ -70,11 +78,32 @@ pub fn verdict_on(log: &[Entry], acts: &[(Act, Operation)]) -> Counts {
         refused: count(|o| matches!(o, Outcome::Refused)),
         unknown: count(|o| matches!(o, Outcome::Unknown)),
         records: log.len(),
+        reads: reads_are_true(reads, log),
     }
 }
 
+/// Fails unless every read shows what it was asked to reflect (L2), and what the log says at the place that it names (P1).
+fn reads_are_true(mut reads: Vec<Read>, log: &[Entry]) -> usize {
+    reads.sort_by_key(|read| read.as_of.sequence);
+    let (mut monitor, mut reader, mut left) = (Monitor::default(), Reader::default(), log.iter().peekable());
+    for Read { at_least, as_of, lines } in &reads {
+        let place = |position: &Position| (position.sequence, position.index);
+        assert!(place(as_of) >= place(at_least), "asked for {at_least:?}, and shown {as_of:?}");
+        while let Some(entry) = left.next_if(|entry| entry.sequence <= as_of.sequence) {
+            let Entry { sequence, subject, frame, bytes } = entry.clone();
+            let record = Record { sequence, subject, frame: frame.id, bytes };
+            let folded = reader.take(&record, |seen, _| seen.iter().for_each(|seen| monitor.fold(seen)));
+            folded.expect("the log can be followed");
+        }
+        let work = monitor.work();
+        let said: Vec<_> = work.desk().providers.keys().flat_map(|provider| ledger::lines(provider, work)).collect();
+        assert_eq!(*lines, said, "the ledger as of {as_of:?}");
+    }
+    reads.len()
+}
+
 /// A command that asked for what was so already stands nowhere: then what it asked for does, by the place that it was told.
-fn told(acts: &[(Act, Operation)], log: &[Entry]) -> Vec<Operation> {
+fn told<'a>(acts: impl Iterator<Item = &'a (Act, Operation)>, log: &[Entry]) -> Vec<Operation> {
     let written: BTreeSet<_> = commits(log).map(|at| at.command()).collect();
     let already = |act: &Act, told: stored::Position| {
         commits(log).take_while(|at| at.position <= told).any(|at| {
@@ -86,7 +115,7 @@ fn told(acts: &[(Act, Operation)], log: &[Entry]) -> Vec<Operation> {
         Outcome::Done(told) if !written.contains(&operation.command) && already(act, told) => Outcome::Already(told),
         other @ (Outcome::Done(_) | Outcome::Already(_) | Outcome::Refused | Outcome::Unknown) => other,
     };
-    acts.iter().map(|(act, operation)| Operation { outcome: outcome(act, operation), ..*operation }).collect()
+    acts.map(|(act, operation)| Operation { outcome: outcome(act, operation), ..*operation }).collect()
 }
 
 /// Fails unless whom to call is known of every request in the log: it was kept before the log named it.

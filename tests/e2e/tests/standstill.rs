@@ -11,14 +11,14 @@ use std::{
 use futures::future::join_all;
 use muster_e2e::{
     cast::{Cast, until},
-    chaos::{Act, Addresses, Crowd},
+    chaos::{Addresses, AtWork, Crowd},
     cluster::Cluster,
     fleet::{Fleet, Pace, ROLES},
     nats::{NatsServer, Servers},
     verdict::verdict,
 };
 use muster_journal::lease::LEASE;
-use muster_sim::{history::Operation, log::Entry, run::rng::Rng};
+use muster_sim::{log::Entry, run::rng::Rng};
 use tokio::{
     runtime::Handle,
     sync::watch,
@@ -29,7 +29,7 @@ use tokio::{
 /// Half an hour of an offer is three seconds here.
 const PACE: Pace = Pace { speed: 600 };
 const SEED: u64 = 20_261_128;
-const LANES: u64 = 8;
+const CLIENTS: u64 = 8;
 /// What befalls the processes of many roles.
 const FAULTS: usize = 12;
 /// Commands between two faults.
@@ -37,35 +37,11 @@ const BETWEEN: usize = 40;
 /// How long a process of a role stands still, in milliseconds: shorter or longer than the desk's lease.
 const STILL_MILLIS: (i64, i64) = (50, 4_000);
 
-/// A crowd at work, and what tells it to stop.
-struct AtWork {
-    addresses: Addresses,
-    given: watch::Receiver<usize>,
-    over: watch::Sender<bool>,
-    acting: JoinHandle<Vec<Vec<(Act, Operation)>>>,
-}
-
 async fn at_work<S: Servers>(fleet: &Fleet<S>) -> AtWork {
     let mut cast = Cast::new(|role| fleet.addresses(role).first().unwrap().clone());
     cast.register(6).await;
     let addresses: Addresses = Arc::new(RwLock::new(fleet.all_addresses()));
-    let ((given, watched), (over, is_over)) = (watch::channel(0), watch::channel(false));
-    let crowd = Crowd::new(addresses.clone(), cast.now().await, given);
-    let lanes: Vec<_> = (0..LANES).map(|lane| crowd.clone().act_until(SEED + lane, is_over.clone())).collect();
-    AtWork { addresses, given: watched, over, acting: tokio::spawn(join_all(lanes)) }
-}
-
-impl AtWork {
-    /// Waits until another few commands were answered.
-    async fn goes_on(&mut self) {
-        let target = *self.given.borrow() + BETWEEN;
-        self.given.wait_for(|given| *given >= target).await.unwrap();
-    }
-
-    async fn end(self) -> Vec<(Act, Operation)> {
-        self.over.send_replace(true);
-        self.acting.await.unwrap().into_iter().flatten().collect()
-    }
+    Crowd::at_work(addresses, cast.now().await, SEED, CLIENTS)
 }
 
 /// How often somebody took over the desk: each begins with a frame of nothing, so that nothing older can land.
@@ -77,7 +53,7 @@ fn fences(log: &[Entry]) -> usize {
 async fn a_holder_that_stood_still_for_longer_than_its_lease_writes_nothing_that_lands() {
     let mut fleet = Fleet::start_on(NatsServer::start(), &[&ROLES, &ROLES], PACE, &["replicas"]);
     let mut crowd = at_work(&fleet).await;
-    crowd.goes_on().await;
+    crowd.goes_on(BETWEEN).await;
     let holder = until("somebody to hold the desk", async || fleet.holder().await).await;
     let mut other = Cast::new(|role| fleet.addresses(role).get(1 - holder).unwrap().clone());
     let request = other.open("fr").await;
@@ -94,10 +70,10 @@ async fn a_holder_that_stood_still_for_longer_than_its_lease_writes_nothing_that
     tokio::time::sleep_until(began + LEASE + Duration::from_secs(1)).await;
     let taken_over = fences(&fleet.log().await);
     fleet.process(holder).signal("CONT");
-    crowd.goes_on().await;
-    crowd.goes_on().await;
+    crowd.goes_on(BETWEEN).await;
+    crowd.goes_on(BETWEEN).await;
 
-    let counts = verdict(&fleet, &crowd.end().await).await;
+    let counts = verdict(&fleet, crowd.end().await).await;
     println!("{counts:?}");
     assert_eq!(fleet.holder().await, Some(1 - holder), "who took over still decides");
     assert_eq!(fences(&fleet.log().await), taken_over, "nobody wrote in between, so nobody had to begin anew");
@@ -107,7 +83,7 @@ async fn a_holder_that_stood_still_for_longer_than_its_lease_writes_nothing_that
 fn trouble(fleet: &mut Fleet<Cluster>, crowd: &mut AtWork) {
     let mut lots = Rng::new(SEED, "trouble");
     for _ in 0..FAULTS {
-        Handle::current().block_on(crowd.goes_on());
+        Handle::current().block_on(crowd.goes_on(BETWEEN));
         let process = fleet.process(lots.index(fleet.len()));
         if lots.seldom(3) {
             process.restart();
@@ -132,8 +108,8 @@ async fn processes_of_every_role_on_three_servers_may_stand_still_or_die() {
         (fleet, crowd)
     });
     let (fleet, mut crowd) = troubled.await.unwrap();
-    crowd.goes_on().await;
-    let counts = verdict(&fleet, &crowd.end().await).await;
+    crowd.goes_on(BETWEEN).await;
+    let counts = verdict(&fleet, crowd.end().await).await;
     println!("{counts:?}");
     assert!(counts.done >= FAULTS * BETWEEN / 4, "too little was done to show anything");
 }
