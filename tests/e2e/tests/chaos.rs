@@ -4,7 +4,6 @@
 
 use std::sync::{Arc, Mutex, RwLock};
 
-use futures::future::join_all;
 use muster_e2e::{
     cast::Cast,
     chaos::{Addresses, Crowd},

@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use futures::future::join_all;
 use muster_e2e::{
     cast::{Cast, until},
     chaos::{Addresses, AtWork, Crowd},
@@ -19,12 +18,7 @@ use muster_e2e::{
 };
 use muster_journal::lease::LEASE;
 use muster_sim::{log::Entry, run::rng::Rng};
-use tokio::{
-    runtime::Handle,
-    sync::watch,
-    task::{JoinHandle, spawn_blocking},
-    time::Instant,
-};
+use tokio::{runtime::Handle, task::spawn_blocking, time::Instant};
 
 /// Half an hour of an offer is three seconds here.
 const PACE: Pace = Pace { speed: 600 };
