@@ -234,8 +234,9 @@ impl Driver {
                     tracing::debug!(%error, "asking for the lease again");
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "nobody is known to hold the desk");
-                    self.tell(Holder::Nobody);
+                    if self.tell(Holder::Nobody) {
+                        tracing::warn!(%error, "nobody is known to hold the desk");
+                    }
                 }
             }
             let again = tokio::time::sleep(ASK_EVERY);
@@ -252,13 +253,13 @@ impl Driver {
         }
     }
 
-    /// Says who decides, if that is news.
-    fn tell(&self, holder: Holder) {
+    /// Says who decides; whether that is news.
+    fn tell(&self, holder: Holder) -> bool {
         self.state.send_if_modified(|state| {
             let news = state.holder != holder;
             state.holder = holder;
             news
-        });
+        })
     }
 
     async fn pause(&self, pauses: &mut Pauses) {

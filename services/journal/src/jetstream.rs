@@ -8,6 +8,7 @@
 
 pub(crate) mod bucket;
 mod follow;
+mod leader;
 mod safety;
 mod stream;
 
@@ -32,20 +33,15 @@ use async_nats::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
+use leader::{Group, Holds, Leader, Led, Told};
 use muster_domain::kernel::{RealmId, Timestamp};
 pub use safety::Unsafe;
-use serde::Deserialize;
-use serde_json::json;
-use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Mutex, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, sync::Mutex, time::Duration};
 use tokio::{
     sync::watch,
     time::{Instant, timeout_at},
 };
 use uuid::Uuid;
-
-/// Servers elect another leader four seconds after they last heard from theirs, at the soonest (`raft.go`); less what an answer
-/// may take on its way.
-const HEARD: Duration = Duration::from_secs(3);
 
 /// How a realm's stream is reached and kept.
 #[derive(Clone, Debug)]
@@ -107,66 +103,14 @@ pub struct JetStream {
     client: Client,
     context: Context,
     stream: Stream<()>,
-    stream_name: String,
+    leader: Leader,
     clock_off: watch::Sender<Option<ClockOff>>,
     /// Who led when the leader was last found to hold every record.
     whole: Mutex<Option<Led>>,
     /// What is wrong with the leader, if it lacks records.
     damaged: watch::Sender<Option<String>>,
-}
-
-/// What the stream's leader says of itself: its time, and what it holds.
-#[derive(Deserialize)]
-struct Told {
-    ts: String,
-    state: Holds,
-    #[serde(default)]
-    cluster: Group,
-}
-
-/// The servers that keep the stream; none, where one server is alone.
-#[derive(Default, Deserialize)]
-struct Group {
-    #[serde(flatten)]
-    led: Led,
-    #[serde(default)]
-    replicas: Vec<Follower>,
-}
-
-#[derive(Deserialize)]
-struct Follower {
-    /// How long ago the leader heard from it, in nanoseconds; 0 if never.
-    active: u64,
-}
-
-impl Group {
-    /// Whether a leader of so many servers answers, who has heard from so many of late that no other can lead.
-    fn is_led(&self, servers: usize) -> bool {
-        let others = self.replicas.len().max(servers.saturating_sub(1));
-        let heard = self.replicas.iter().filter(|it| it.active > 0 && u128::from(it.active) < HEARD.as_nanos());
-        others == 0 || (self.led.leader.is_some() && heard.count() >= others.div_ceil(2))
-    }
-}
-
-#[derive(Deserialize)]
-struct Holds {
-    messages: u64,
-    last_seq: u64,
-    /// How many records each subject has, of those that were asked for.
-    subjects: Option<BTreeMap<String, u64>>,
-}
-
-/// Who leads the stream, and since when.
-#[derive(Clone, Default, Deserialize, PartialEq, Eq)]
-struct Led {
-    leader: Option<String>,
-    leader_since: Option<String>,
-}
-
-impl fmt::Display for Led {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.leader.as_deref().unwrap_or("the server"))
-    }
+    /// Whose records the leader was found to count and not to give.
+    hidden: Mutex<BTreeSet<Subject>>,
 }
 
 impl JetStream {
@@ -187,8 +131,9 @@ impl JetStream {
         let unavailable =
             |error: async_nats::jetstream::context::GetStreamError| ConnectError::Invalid(error.to_string());
         let stream = context.get_stream_no_info(&stream_name).await.map_err(unavailable)?;
-        let (clock_off, whole, damaged) = Default::default();
-        Ok(Self { realm: realm.clone(), options, client, context, stream, stream_name, clock_off, whole, damaged })
+        let leader = Leader::new(context.clone(), stream_name, options.replicas);
+        let (clock_off, whole, damaged, hidden) = Default::default();
+        Ok(Self { realm: realm.clone(), options, client, context, stream, leader, clock_off, whole, damaged, hidden })
     }
 
     /// Every setting of the servers and the stream under which an acknowledged record might be lost, or that cannot be read;
@@ -201,7 +146,7 @@ impl JetStream {
     /// is found holds until the next time.
     pub async fn look_at_leader(&self, now: impl Fn() -> Timestamp) -> Result<(), ReadError> {
         let before = now();
-        let told = self.told(None).await?;
+        let told = self.leader.told(None).await?;
         let after = now();
         self.note(&told);
         let ts = told.ts;
@@ -217,18 +162,6 @@ impl JetStream {
             }
         }
         Ok(())
-    }
-
-    /// With the count of one subject's records, if it is asked for.
-    async fn told(&self, subject: Option<&Subject>) -> Result<Told, ReadError> {
-        let asked = json!({ "subjects_filter": subject.map(Subject::as_str) });
-        let told: Told =
-            self.context.request(format!("STREAM.INFO.{}", self.stream_name), &asked).await.map_err(unavailable)?;
-        if told.cluster.is_led(self.options.replicas) {
-            return Ok(told);
-        }
-        // A server that is cut off answers all the same, a leader for ten seconds as if it led.
-        Err(ReadError::Unavailable("the server that answers reaches too few of the others to lead".to_owned()))
     }
 
     /// Takes down who leads and what it holds; what is wrong with it, if it lacks records.
@@ -265,7 +198,7 @@ impl JetStream {
         loop {
             let before = lock(&self.whole).clone();
             let value = read().await?;
-            let told = self.told(Some(subject)).await?;
+            let told = self.leader.told(Some(subject)).await?;
             if let Some(says) = self.note(&told) {
                 return Err(ReadError::Unavailable(says));
             }
@@ -273,13 +206,23 @@ impl JetStream {
             // What was appended since the read is counted and not read: only what was counted before must be there.
             let enough = all(&value, counted_before.unwrap_or(counted));
             if !enough && counted_before.is_some() {
-                return Err(ReadError::Unavailable(hides(&told.cluster.led, subject)));
+                return Err(ReadError::Unavailable(self.hides(&told.cluster.led, subject)));
             }
             if enough && before.is_some_and(|before| before == told.cluster.led) {
                 return Ok(value);
             }
             counted_before = Some(counted);
         }
+    }
+
+    /// What is said of a leader that does not give what it counts; whoever operates Muster is told once.
+    fn hides(&self, leader: &Led, subject: &Subject) -> String {
+        let says =
+            format!("{leader} leads and does not give every record of {subject}; if it stays so, {}", safety::REBUILD);
+        if lock(&self.hidden).insert(subject.clone()) {
+            tracing::error!("{says}");
+        }
+        says
     }
 
     /// The subject's last record as the leader knows it: its sequence, or 0.
@@ -333,7 +276,7 @@ impl JetStream {
             .headers(headers)
             .message_id(frame.to_string())
             .expected_last_subject_sequence(expected)
-            .expected_stream(&self.stream_name)
+            .expected_stream(self.leader.stream_name())
             .payload(bytes)
     }
 }
@@ -393,12 +336,12 @@ impl Journal for JetStream {
     }
 
     async fn last(&self) -> Result<u64, ReadError> {
-        let told = self.told(None).await?;
+        let told = self.leader.told(None).await?;
         self.note(&told).map_or(Ok(told.state.last_seq), |says| Err(ReadError::Unavailable(says)))
     }
 
     fn subscribe(&self, after: u64) -> Records {
-        follow::records(self.stream.clone(), after)
+        follow::records(self.stream.clone(), self.leader.clone(), after)
     }
 
     fn clock_off(&self) -> watch::Receiver<Option<ClockOff>> {
@@ -461,14 +404,6 @@ fn outcome(error: &PublishError, bytes: usize) -> AppendError {
     }
 }
 
-/// What is said of a leader that does not give what it counts.
-fn hides(leader: &Led, subject: &Subject) -> String {
-    let says =
-        format!("{leader} leads and does not give every record of {subject}; if it stays so, {}", safety::REBUILD);
-    tracing::error!("{says}");
-    says
-}
-
 fn found(answer: Result<StreamMessage, RawMessageError>) -> Result<Option<StreamMessage>, ReadError> {
     match answer {
         Ok(message) => Ok(Some(message)),
@@ -495,31 +430,5 @@ pub(crate) fn described(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) if !error.to_string().contains(&source.to_string()) => format!("{error}: {source}"),
         _ => error.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn is_led(servers: usize, cluster: &str) -> bool {
-        serde_json::from_str::<Group>(cluster).unwrap().is_led(servers)
-    }
-
-    #[test]
-    fn a_leader_is_believed_while_it_has_just_heard_from_most() {
-        let three = |one: u64, other: u64| {
-            format!(r#"{{"leader":"n1","replicas":[{{"name":"n2","active":{one}}},{{"name":"n3","active":{other}}}]}}"#)
-        };
-        assert!(is_led(3, &three(1_000_000, 900_000_000)));
-        assert!(is_led(3, &three(9_000_000_000, 2_900_000_000)), "one of two others is enough");
-        assert!(!is_led(3, &three(3_000_000_000, 9_000_000_000)), "both may follow another by now");
-        assert!(!is_led(3, &three(0, 9_000_000_000)), "it never heard from the one");
-        assert!(
-            !is_led(3, r#"{"replicas":[{"name":"n2","active":1000},{"name":"n3","active":1000}]}"#),
-            "nobody leads"
-        );
-        assert!(!is_led(3, "{}"), "nobody is known");
-        assert!(is_led(1, "{}"), "one server is alone");
     }
 }

@@ -6,7 +6,7 @@ use std::{fmt, time::Duration};
 use muster_domain::kernel::Timestamp;
 
 /// Clocks that differ by no more are taken for the same.
-const SKEW_MAX: Duration = Duration::from_secs(1);
+pub const SKEW_MAX: Duration = Duration::from_secs(1);
 
 /// This process's clock does not show the journal's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

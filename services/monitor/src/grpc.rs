@@ -40,7 +40,7 @@ use muster_journal::{
     stored::Position,
 };
 use muster_runtime::{
-    access::{Access, Action, may},
+    access::{Access, Action, Reach, may, reach},
     status,
 };
 use tokio::time::interval;
@@ -48,7 +48,7 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     health::Health,
-    views::{Monitor, ledger},
+    views::{Monitor, auditor::Owed, ledger},
     wire,
 };
 
@@ -88,10 +88,10 @@ impl Service {
             let late: BTreeSet<_> = monitor.late(now).into_iter().map(|(owed, _)| owed).collect();
             for owed in late.difference(&known) {
                 self.seen_late.fetch_add(1, Ordering::Relaxed);
-                tracing::error!("{owed}, more than a second after its time");
+                tracing::error!("late: {owed}");
             }
             for owed in known.difference(&late) {
-                tracing::info!("no longer so: {owed}");
+                tracing::info!("no longer late: {owed}");
             }
             known = late;
         }
@@ -121,12 +121,13 @@ impl Service {
     }
 }
 
-/// Who may know of every request and every provider.
-const fn sees_everything(caller: &Caller) -> bool {
-    match caller.actor.role {
-        Role::Officer | Role::Commission | Role::Auditor | Role::Operator | Role::System => true,
-        Role::Hospital | Role::Authority | Role::Spoc | Role::Provider => false,
+/// In which words a role is told what is late: whoever sees every request, which one it is; whoever looks after Muster, what;
+/// nobody else, anything.
+fn told_what_is_late(role: Role) -> Option<fn(&Owed) -> String> {
+    if reach(role, Action::GetBoard) == Reach::All {
+        return Some(Owed::to_string);
     }
+    (role == Role::Operator).then_some(|owed| owed.what().to_owned())
 }
 
 fn of_provider(provider: &ProviderId) -> Party {
@@ -242,10 +243,10 @@ impl MonitorService for Service {
         let (read, speed) = (monitor.progress().position, monitor.speed());
         let at = if read.sequence == head { read } else { Position { sequence: head, index: 0 } };
         let mut status = wire::status(realm, speed, now, types::Position::from(at), &self.health);
-        status.seen_late = self.seen_late.load(Ordering::Relaxed);
-        if read.sequence >= head && sees_everything(&caller) {
-            let late = monitor.late(now);
-            status.late = late.iter().map(|(owed, due)| wire::late(owed, *due, now, speed)).collect();
+        if let Some(tell) = told_what_is_late(caller.actor.role) {
+            status.seen_late = self.seen_late.load(Ordering::Relaxed);
+            let late = if read.sequence >= head { monitor.late(now) } else { Vec::new() };
+            status.late = late.iter().map(|(owed, due)| wire::late(tell(owed), *due, now, speed)).collect();
         }
         Ok(Response::new(status))
     }

@@ -19,7 +19,7 @@ use tonic::Status;
 
 use crate::{
     health::{Health, RoleHealth, UnsafeSetting},
-    views::{auditor::Owed, board::Filter, standing::State, words},
+    views::{board::Filter, standing::State, words},
 };
 
 /// Reads which cards are asked for.
@@ -133,9 +133,9 @@ pub(crate) fn status(
 }
 
 /// Something that Muster owes since `due` and has not done at `now`, on a clock that runs so fast.
-pub(crate) fn late(owed: &Owed, due: Timestamp, now: Timestamp, speed: u32) -> v1::Late {
+pub(crate) fn late(what: String, due: Timestamp, now: Timestamp, speed: u32) -> v1::Late {
     let late_by = now.since(due).checked_div(speed).unwrap_or_default();
-    v1::Late { what: owed.to_string(), due_at: Some(timestamp(due)), late_by: Some(duration(late_by)) }
+    v1::Late { what, due_at: Some(timestamp(due)), late_by: Some(duration(late_by)) }
 }
 
 fn role(RoleHealth { role, ready, position, trouble }: RoleHealth, head: u64) -> v1::RoleStatus {

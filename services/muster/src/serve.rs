@@ -214,8 +214,8 @@ async fn run(plan: Plan, announces: bool) -> Result<(), ServeError> {
     if !plan.listen.ip().is_loopback() {
         return Err(ServeError::NotLoopback(plan.listen));
     }
-    if let Ok(wanted) = env::var(crash::VARIABLE) {
-        wanted.parse().map(Crash::plan).map_err(ServeError::Crash)?;
+    if let Some(wanted) = env::var_os(crash::VARIABLE) {
+        wanted.to_string_lossy().parse().map(Crash::plan).map_err(ServeError::Crash)?;
     }
     let signals = lifecycle::signals().map_err(ServeError::Signals)?;
     let node = Node::start(plan).await?;

@@ -496,7 +496,7 @@ fn the_status_says_what_stands_and_what_is_in_trouble() {
         journal: "embedded".to_owned(),
         unsafe_settings: Vec::new(),
         late: vec![Late {
-            what: "the time of offer o-3 is over, and it has not ended".to_owned(),
+            what: "an offer's time is over, and it has not ended: o-3".to_owned(),
             due_at: wire("2026-11-02T07:00:00Z"),
             late_by: Some(prost_types::Duration { seconds: 60, nanos: 0 }),
         }],
@@ -509,7 +509,7 @@ fn the_status_says_what_stands_and_what_is_in_trouble() {
          |ROLE      SERVES  AT    BEHIND  TROUBLE
          |intake    yes     57.0  0
          |dispatch  no      57.0  1       behind the log
-         |late by 1 min: the time of offer o-3 is over, and it has not ended
+         |late by 1 min: an offer's time is over, and it has not ended: o-3
          |found late since this process started: 2",
     );
 }

@@ -178,7 +178,7 @@ pub fn stream_ends(position: &str) -> Status {
         reason: "STOPPING",
         because: ("position", position),
         says: format!("the stream ends at {position}: this process is stopping"),
-        way_out: "open it again after that position: another process goes on from there",
+        way_out: "open it again after that position, at another process or here once this one is back",
     };
     answer.status_with(retry)
 }

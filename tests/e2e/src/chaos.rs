@@ -30,6 +30,7 @@ use muster_domain::{
     event::Event,
     intake::events::RequestEvent,
     kernel::{Actor, OfferId, RealmId, Role, Timestamp},
+    registry::events::ProviderEvent,
 };
 use muster_edge::testing::{actor, call};
 use muster_journal::engine::Meta;
@@ -256,7 +257,11 @@ impl Crowd {
             }
             62..64 => {
                 let (c, id) = request(lots)?;
-                Act::Amend(c, id, Box::new(facts(c, &self.now)))
+                let mut facts = facts(c, &self.now);
+                if let Some(needs) = &mut facts.needs {
+                    needs.person_days = 10 + lots.index(50) as u32;
+                }
+                Act::Amend(c, id, Box::new(facts))
             }
             64..67 => {
                 let (c, id) = request(lots)?;
@@ -337,7 +342,13 @@ impl Act {
     pub fn is_done_by(&self, id: &str, event: &Event) -> bool {
         match self {
             Self::Open(..) => false,
-            Self::Amend(_, request, _) => id == request && matches!(event, Event::Request(_)),
+            Self::Amend(_, request, asked) => {
+                let Event::Request(RequestEvent::Opened { facts, .. } | RequestEvent::Amended { facts }) = event else {
+                    return false;
+                };
+                let days = asked.needs.as_ref().map(|needs| needs.person_days);
+                id == request && days == Some(facts.needs.person_days)
+            }
             Self::Endorse(_, request) => {
                 id == request && matches!(event, Event::Request(RequestEvent::Endorsed { .. }))
             }
@@ -358,8 +369,21 @@ impl Act {
             Self::Officer(asked, false) => {
                 matches!(event, Event::Desk(DeskEvent::Released { offer, .. }) if offer.as_str() == asked.offer)
             }
-            Self::Enrol(provider) => id == provider.provider && matches!(event, Event::Provider(_)),
-            Self::Suspend(n, _) => id == format!("s{n}") && matches!(event, Event::Provider(_)),
+            Self::Enrol(asked) => {
+                let Event::Provider(ProviderEvent::Enrolled(terms) | ProviderEvent::Amended(terms)) = event else {
+                    return false;
+                };
+                let teams = asked.contracts.iter().map(|contract| contract.teams);
+                id == asked.provider && teams.eq(terms.contracts.iter().map(|contract| contract.capacity.teams))
+            }
+            Self::Suspend(n, step) => {
+                let is_so = match (step, event) {
+                    (0, Event::Provider(event)) => matches!(event, ProviderEvent::SuspensionProposed { .. }),
+                    (1, Event::Provider(event)) => matches!(event, ProviderEvent::Suspended { .. }),
+                    (_, event) => matches!(event, Event::Provider(ProviderEvent::Reinstated { .. })),
+                };
+                id == format!("s{n}") && is_so
+            }
         }
     }
 
@@ -441,8 +465,16 @@ fn is_answered(asked: &str, step: usize, event: &Event) -> bool {
     let Event::Desk(event) = event else { return false };
     let of = |offer: &OfferId| offer.as_str() == asked;
     match step {
-        // An offer that has ended may be opened again, and that is no news.
-        0 => matches!(event, DeskEvent::Offered { offer, .. } if of(offer)),
+        // An offer that was answered or has ended may be opened again, and that is no news.
+        0 => matches!(
+            event,
+            DeskEvent::Seen { offer }
+            | DeskEvent::Accepted { offer, .. }
+            | DeskEvent::Declined { offer, .. }
+            | DeskEvent::Expired { offer }
+            | DeskEvent::Rescinded { offer, .. }
+            | DeskEvent::Lost { offer } if of(offer)
+        ),
         1..=4 => matches!(event, DeskEvent::Accepted { offer, .. } if of(offer)),
         5 => matches!(event, DeskEvent::Declined { offer, .. } if of(offer)),
         6 | 7 => matches!(event, DeskEvent::StageReached { offer, .. } if of(offer)),

@@ -3,12 +3,12 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use async_nats::jetstream;
-use muster_journal::jetstream::{JetStream, Options};
+use muster_journal::jetstream::JetStream;
 use muster_sim::log::{Entry, read_log};
 use tempfile::TempDir;
 
 use crate::{
-    ledger::realm,
+    ledger::{connect, connect_at},
     nats::{NatsServer, Servers},
     process::Process,
 };
@@ -110,18 +110,12 @@ impl<S: Servers> Fleet<S> {
 
     /// The realm's journal, as somebody reads it who is none of its processes.
     pub async fn journal(&self) -> JetStream {
-        self.connect(self.nats.urls()).await
+        connect(&self.nats).await
     }
 
     /// The same, as one of its processes sees it.
     pub async fn journal_for(&self, member: usize) -> JetStream {
-        self.connect(self.nats.urls_for(member)).await
-    }
-
-    async fn connect(&self, urls: Vec<String>) -> JetStream {
-        let (replicas, monitors) = (self.nats.replicas(), self.nats.monitor_urls());
-        let options = Options { replicas, monitors, ..Options::default() };
-        JetStream::connect(urls, &realm(), options).await.expect("the server answers")
+        connect_at(&self.nats, self.nats.urls_for(member)).await
     }
 
     /// The realm's log.

@@ -46,9 +46,14 @@ pub fn realm() -> RealmId {
 
 /// A connection to the servers, of the realm `drill`.
 pub async fn connect(servers: &impl Servers) -> JetStream {
+    connect_at(servers, servers.urls()).await
+}
+
+/// The same by some of their addresses.
+pub async fn connect_at(servers: &impl Servers, urls: Vec<String>) -> JetStream {
     let (replicas, monitors) = (servers.replicas(), servers.monitor_urls());
     let options = Options { replicas, monitors, connect_patience: CONNECT_PATIENCE, ..Options::default() };
-    JetStream::connect(servers.urls(), &realm(), options).await.expect("a server answers")
+    JetStream::connect(urls, &realm(), options).await.expect("a server answers")
 }
 
 /// Where the record with this number stands, alone.

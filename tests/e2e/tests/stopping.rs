@@ -135,8 +135,10 @@ async fn a_stream_ends_with_the_position_from_which_another_process_goes_on() {
     assert_eq!(ended.reason, "STOPPING", "{ended:?}");
     let (sequence, index) = ended.position.split_once('.').unwrap();
     let after = Position { sequence: sequence.parse().unwrap(), index: index.parse().unwrap() };
+    assert!(seen.len() < opened.len(), "it told everything before it ended, and nothing is shown");
     let mut again = watch(&mut other, Some(after)).await;
-    seen.extend(told(&mut again, opened.len() - seen.len()).await.0);
+    let left = timeout(SOON, told(&mut again, opened.len() - seen.len()));
+    seen.extend(left.await.expect("the rest is told").0);
     assert_eq!(seen.len(), opened.len(), "none is told twice");
     assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), opened, "none is left out");
     ends_well(fleet.process(0));

@@ -1,6 +1,6 @@
 //! Following a stream through whatever happens to servers and connections.
 
-use super::{record, unavailable};
+use super::{leader::Leader, record, unavailable};
 use crate::{
     port::{ReadError, Record, Records},
     retry::Delays,
@@ -29,9 +29,9 @@ const FORGOTTEN: Duration = Duration::from_secs(30);
 const TRIES_WHEN_AHEAD: u32 = 7;
 
 /// The stream's records after sequence `after`. Whatever passes by itself is waited for; what is wrong with the log ends it.
-pub(super) fn records(stream: Stream<()>, after: u64) -> Records {
+pub(super) fn records(stream: Stream<()>, leader: Leader, after: u64) -> Records {
     let next = after.saturating_add(1);
-    let follower = Follower { stream, next, source: None, delays: Delays::new() };
+    let follower = Follower { stream, leader, next, source: None, delays: Delays::new() };
     Box::pin(stream::try_unfold(follower, |mut follower| async move {
         let record = follower.record().await?;
         Ok(Some((record, follower)))
@@ -40,6 +40,7 @@ pub(super) fn records(stream: Stream<()>, after: u64) -> Records {
 
 struct Follower {
     stream: Stream<()>,
+    leader: Leader,
     /// The sequence that must come next.
     next: u64,
     source: Option<Source>,
@@ -104,7 +105,8 @@ impl Follower {
     }
 
     async fn try_open(&self) -> Result<pull::Stream, ReadError> {
-        let last = self.stream.get_info().await.map_err(unavailable)?.state.last_sequence;
+        // One that is not believed may have been cut off before it had everything.
+        let last = self.leader.told(None).await?.state.last_seq;
         if last.saturating_add(1) < self.next {
             return Err(ReadError::Gap { expected: self.next, found: last });
         }

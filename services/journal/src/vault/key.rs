@@ -89,7 +89,8 @@ impl fmt::Debug for MasterKey {
 
 /// Makes the key in a file beside and gives it its name when it is whole and on disk: nothing may be sealed under a key that a
 /// power cut could take. If somebody else has made one meanwhile, that one stands: `AlreadyExists`. Whoever dies here leaves no
-/// second copy of a key: the file beside is the same for all, who wait for one another at its lock.
+/// second copy of a key: the file beside is the same for all
+/// processes of Muster, which wait for one another at its lock.
 fn create(path: &Path) -> io::Result<XChaCha20Poly1305> {
     let key = XChaCha20Poly1305::generate_key(&mut OsRng);
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -97,7 +98,8 @@ fn create(path: &Path) -> io::Result<XChaCha20Poly1305> {
     let new = path.with_added_extension("new");
     let mut file = File::options().write(true).create(true).truncate(false).mode(0o600).open(&new)?;
     file.lock()?;
-    if path.exists() {
+    // A link that leads nowhere yet is a key that somebody else is to bring.
+    if fs::symlink_metadata(path).is_ok() {
         // The file is the key by now, or one that nobody needs.
         drop(fs::remove_file(&new));
         return Err(io::ErrorKind::AlreadyExists.into());

@@ -1,5 +1,5 @@
 //! Whether Muster does in time what it owes by itself: a second look at its deadlines and errands, from the log alone. It shares
-//! nothing with the loops that do them, so that one that stands still is seen.
+//! no state with the loops that do them, so that one that stands still is seen.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -16,10 +16,11 @@ use muster_domain::{
     kernel::{OfferId, RequestId, Timestamp},
 };
 use muster_edge::work::Work;
-use muster_journal::{engine::follower::Seen, stored::Position, subjects::id_of};
+use muster_journal::{engine::follower::Seen, skew::SKEW_MAX, stored::Position, subjects::id_of};
 
-/// What Muster owes is late when it is overdue by more than this, in system time.
-pub const GRACE: Duration = Duration::from_secs(1);
+/// What Muster owes is late when it is overdue by more than a second of system time, by whichever clocks: whoever does it and
+/// whoever looks may each be off by so much.
+pub const GRACE: Duration = Duration::from_secs(1).saturating_add(SKEW_MAX.saturating_mul(2));
 
 /// Something that Muster does by itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,18 +41,30 @@ pub enum Owed {
     Release(OfferId),
 }
 
-impl fmt::Display for Owed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Owed {
+    /// What is not done, in words that name nobody.
+    pub const fn what(&self) -> &'static str {
         match self {
-            Self::Assess(request) => write!(f, "request {request} is submitted and not assessed"),
-            Self::Escalate(request, level) => write!(f, "the answer to {request} is not escalated ({level})"),
-            Self::Miss(request) => write!(f, "the answer to {request} is over its deadline, and that is not told"),
-            Self::End(request) => write!(f, "request {request} is over and not ended"),
-            Self::Take(Position { sequence, index }) => {
-                write!(f, "the desk has not taken what stands at {sequence}.{index}")
-            }
-            Self::Expire(offer) => write!(f, "the time of offer {offer} is over, and it has not ended"),
-            Self::Release(offer) => write!(f, "work on {offer} has not begun, and is not released"),
+            Self::Assess(_) => "a submitted request is not assessed",
+            Self::Escalate(..) => "an answer that is near its deadline is not escalated",
+            Self::Miss(_) => "an answer is over its deadline, and that is not told",
+            Self::End(_) => "a request is over, and has not ended",
+            Self::Take(_) => "a fact is not taken by the desk",
+            Self::Expire(_) => "an offer's time is over, and it has not ended",
+            Self::Release(_) => "work has not begun in time, and is not released",
+        }
+    }
+}
+
+impl fmt::Display for Owed {
+    /// And of what.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = self.what();
+        match self {
+            Self::Assess(request) | Self::Miss(request) | Self::End(request) => write!(f, "{what}: {request}"),
+            Self::Escalate(request, level) => write!(f, "{what}: {request}, {level}"),
+            Self::Take(Position { sequence, index }) => write!(f, "{what}: {sequence}.{index}"),
+            Self::Expire(offer) | Self::Release(offer) => write!(f, "{what}: {offer}"),
         }
     }
 }

@@ -127,7 +127,12 @@ fn deadlines(sum: &Sum, kept: bool, command: String) -> Row {
         ),
         anchor: "Art 16: 48 h",
         command,
-        stands: Stands::of(kept, true),
+        stands: Stands::of(
+            kept,
+            ["escalated", "deadline-missed", "decided"]
+                .iter()
+                .all(|what| times(&format!("eligibility.assessment.{what}")) > 0),
+        ),
     }
 }
 

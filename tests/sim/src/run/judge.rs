@@ -73,9 +73,6 @@ pub struct Judged {
     pub calls: u64,
 }
 
-/// Clocks may differ by so much, and what is due takes a while.
-const CLOCKS_DIFFER: Duration = Duration::from_secs(2);
-
 /// How many views of each process are compared with the log.
 const VIEWS: usize = 6;
 
@@ -104,8 +101,6 @@ pub(super) fn recovered(world: &World) -> Vec<Found> {
         let overdue = process.overdue(world.now()).into_iter();
         found.extend(overdue.map(|what| Found::new("agenda", format!("process {name}: {what}"))));
         let late = process.follower.monitor.late(world.now()).into_iter();
-        // Clocks differ: what one thinks due another does not yet.
-        let late = late.filter(|(_, due)| world.now().since(*due) > CLOCKS_DIFFER);
         found.extend(late.map(|(owed, _)| Found::new("agenda", format!("process {name}: {owed}"))));
     }
     found.extend(unsettled(world));

@@ -1,0 +1,135 @@
+//! What the stream's leader says, and whether it is believed.
+
+use super::unavailable;
+use crate::port::{ReadError, Subject};
+use async_nats::jetstream::Context;
+use serde::Deserialize;
+use serde_json::json;
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+/// Servers that hear nothing of their leader begin to elect another after four seconds (`raft.go`); less what an answer may take
+/// on its way. One that lost a single follower may be followed by another earlier: then a read may be stale for a moment, and
+/// what is decided on it does not land, for every append says what it expects.
+const HEARD: Duration = Duration::from_secs(3);
+
+/// Where the stream's leader is asked.
+#[derive(Clone)]
+pub(super) struct Leader {
+    context: Context,
+    stream_name: String,
+    /// How many servers keep the stream.
+    servers: usize,
+}
+
+impl Leader {
+    pub(super) fn new(context: Context, stream_name: String, servers: usize) -> Self {
+        Self { context, stream_name, servers }
+    }
+
+    pub(super) fn stream_name(&self) -> &str {
+        &self.stream_name
+    }
+
+    /// What it says, with the count of one subject's records, if it is asked for.
+    pub(super) async fn told(&self, subject: Option<&Subject>) -> Result<Told, ReadError> {
+        let asked = json!({ "subjects_filter": subject.map(Subject::as_str) });
+        let told: Told =
+            self.context.request(format!("STREAM.INFO.{}", self.stream_name), &asked).await.map_err(unavailable)?;
+        if told.cluster.is_led(self.servers) {
+            return Ok(told);
+        }
+        // A server that is cut off answers all the same, a leader for ten seconds as if it led.
+        Err(ReadError::Unavailable("the server that answers reaches too few of the others to lead".to_owned()))
+    }
+}
+
+/// What the stream's leader says of itself: its time, and what it holds.
+#[derive(Deserialize)]
+pub(super) struct Told {
+    pub(super) ts: String,
+    pub(super) state: Holds,
+    #[serde(default)]
+    pub(super) cluster: Group,
+}
+
+/// The servers that keep the stream; none, where one server is alone.
+#[derive(Default, Deserialize)]
+pub(super) struct Group {
+    #[serde(flatten)]
+    pub(super) led: Led,
+    #[serde(default)]
+    replicas: Vec<Follower>,
+}
+
+#[derive(Deserialize)]
+struct Follower {
+    /// How long ago the leader heard from it, in nanoseconds; 0 if never, or only just now.
+    active: u64,
+    /// Whether it has what the leader has.
+    #[serde(default)]
+    current: bool,
+}
+
+impl Follower {
+    fn was_heard(&self) -> bool {
+        if self.active == 0 { self.current } else { u128::from(self.active) < HEARD.as_nanos() }
+    }
+}
+
+impl Group {
+    /// Whether a leader of so many servers answers, who has heard from so many of late that with itself they are most.
+    fn is_led(&self, servers: usize) -> bool {
+        let others = self.replicas.len().max(servers.saturating_sub(1));
+        let heard = self.replicas.iter().filter(|other| other.was_heard()).count();
+        others == 0 || (self.led.leader.is_some() && heard >= others.div_ceil(2))
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Holds {
+    pub(super) messages: u64,
+    pub(super) last_seq: u64,
+    /// How many records each subject has, of those that were asked for.
+    pub(super) subjects: Option<BTreeMap<String, u64>>,
+}
+
+/// Who leads the stream, and since when.
+#[derive(Clone, Default, Deserialize, PartialEq, Eq)]
+pub(super) struct Led {
+    leader: Option<String>,
+    leader_since: Option<String>,
+}
+
+impl fmt::Display for Led {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.leader.as_deref().unwrap_or("the server"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_led(servers: usize, cluster: &str) -> bool {
+        serde_json::from_str::<Group>(cluster).unwrap().is_led(servers)
+    }
+
+    #[test]
+    fn a_leader_is_believed_while_it_has_just_heard_from_so_many_that_with_itself_they_are_most() {
+        let three = |one: u64, other: u64| {
+            format!(r#"{{"leader":"n1","replicas":[{{"name":"n2","active":{one}}},{{"name":"n3","active":{other}}}]}}"#)
+        };
+        assert!(is_led(3, &three(1_000_000, 900_000_000)));
+        assert!(is_led(3, &three(9_000_000_000, 2_900_000_000)), "one of two others is enough");
+        assert!(!is_led(3, &three(3_000_000_000, 9_000_000_000)), "both may follow another by now");
+        assert!(!is_led(3, &three(0, 9_000_000_000)), "it never heard from the one");
+        let just_now = r#"{"leader":"n1","replicas":[{"active":0,"current":true},{"active":9000000000}]}"#;
+        assert!(is_led(3, just_now), "it hears from the one at this moment");
+        assert!(
+            !is_led(3, r#"{"replicas":[{"name":"n2","active":1000},{"name":"n3","active":1000}]}"#),
+            "nobody leads"
+        );
+        assert!(!is_led(3, "{}"), "nobody is known");
+        assert!(is_led(1, "{}"), "one server is alone");
+    }
+}
