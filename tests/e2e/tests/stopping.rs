@@ -18,7 +18,7 @@ use muster_e2e::{
 };
 use muster_edge::testing::{call, reason};
 use muster_runtime::status::explain;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tonic::{Response, Status, Streaming, transport::Endpoint};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
