@@ -127,6 +127,11 @@ impl AtWork {
         began.elapsed()
     }
 
+    /// The crowd's time, as its operations tell it.
+    pub fn micros(&self) -> u64 {
+        self.crowd.micros()
+    }
+
     /// Lets everybody finish; what they saw.
     pub async fn end(self) -> Seen {
         self.over.send_replace(true);

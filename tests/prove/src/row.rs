@@ -9,6 +9,8 @@ pub enum Stands {
     Yes,
     /// It was kept as far as was seen, which is less than was wanted.
     Less,
+    /// It was kept, and took longer than was wanted.
+    Slower,
     /// It was broken.
     Broken,
     /// It was not looked at.
@@ -51,11 +53,20 @@ impl Stands {
         }
     }
 
+    /// Slower, if nothing is worse.
+    pub const fn unless_slow(self, slow: bool) -> Self {
+        match self {
+            Self::Yes | Self::Less if slow => Self::Slower,
+            Self::Yes | Self::Less | Self::Slower | Self::Broken | Self::Skipped => self,
+        }
+    }
+
     /// In a word.
     const fn word(self) -> &'static str {
         match self {
             Self::Yes => "yes",
             Self::Less => "kept, too little seen",
+            Self::Slower => "kept, slower than wanted",
             Self::Broken => "BROKEN",
             Self::Skipped => "skipped",
         }
