@@ -124,11 +124,18 @@ pub(super) fn power(budget: Budget) -> Row {
 
 pub(super) fn rot(budget: Budget) -> Row {
     let seen = repeat(budget, rot::round);
-    let named = seen.figures.iter().filter_map(|figures| match figures.outcome {
-        Outcome::Named(after) => Some(after),
-        Outcome::Whole | Outcome::Unread(_) | Outcome::NotStarted => None,
-    });
-    let (middle, longest) = times(named);
+    let named: Vec<_> = seen
+        .figures
+        .iter()
+        .filter_map(|figures| match figures.outcome {
+            Outcome::Named(after) => Some(after),
+            Outcome::Whole | Outcome::Unread(_) | Outcome::NotStarted => None,
+        })
+        .collect();
+    let after = match times(named.iter().copied()) {
+        (middle, longest) if longest > 0.0 => format!(" after {middle:.1} s in the middle, {longest:.1} s at most"),
+        _ => String::new(),
+    };
     let outcomes = often(seen.figures.iter().map(|figures| match figures.outcome {
         Outcome::Whole => "whole by itself",
         Outcome::Named(_) => "named by an inspection",
@@ -141,10 +148,7 @@ pub(super) fn rot(budget: Budget) -> Row {
         promise: "the disk of one of three servers rots: no read ever finds a hole, the server is named, and healing it as the \
                   words say leaves nothing missing",
         target: "20 rounds with 1, 5 and 20 bits",
-        reached: format!(
-            "{}: {outcomes}; named after {middle:.1} s in the middle, {longest:.1} s at most; nothing wrong was read",
-            seen.rounds()
-        ),
+        reached: format!("{}: {outcomes}{after}; nothing wrong was read", seen.rounds()),
         anchor: "Jepsen: 49.7 % lost; bare 2.15.1: one bit hides 20-47 %, and it spreads",
         command: Tier::Rot.again(budget),
         stands: seen.stands_if(seen.figures.len() >= 20 && harmed > 0),
