@@ -124,15 +124,11 @@ pub(super) fn power(budget: Budget) -> Row {
 
 pub(super) fn rot(budget: Budget) -> Row {
     let seen = repeat(budget, rot::round);
-    let named: Vec<_> = seen
-        .figures
-        .iter()
-        .filter_map(|figures| match figures.outcome {
-            Outcome::Named(after) => Some(after),
-            Outcome::Whole | Outcome::Unread(_) | Outcome::NotStarted => None,
-        })
-        .collect();
-    let after = match times(named.iter().copied()) {
+    let named = seen.figures.iter().filter_map(|figures| match figures.outcome {
+        Outcome::Named(after) => Some(after),
+        Outcome::Whole | Outcome::Unread(_) | Outcome::NotStarted => None,
+    });
+    let after = match times(named) {
         (middle, longest) if longest > 0.0 => format!(" after {middle:.1} s in the middle, {longest:.1} s at most"),
         _ => String::new(),
     };
