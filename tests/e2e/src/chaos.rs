@@ -127,16 +127,18 @@ impl AtWork {
         began.elapsed()
     }
 
-    /// The crowd's time, as its operations tell it.
-    pub fn micros(&self) -> u64 {
-        self.crowd.micros()
-    }
-
     /// Lets everybody finish; what they saw.
     pub async fn end(self) -> Seen {
+        self.end_with(0, 0, 0).await
+    }
+
+    /// Lets everybody finish, and then so many clients give as many last commands each; what all saw, the last of them last.
+    pub async fn end_with(self, seed: u64, clients: u64, commands: usize) -> Seen {
         self.over.send_replace(true);
-        let lanes = self.acting.await.expect("the crowd does not panic");
-        Seen { lanes, reads: self.crowd.reads() }
+        let mut lanes = self.acting.await.expect("the crowd does not panic");
+        let Seen { lanes: last, reads } = self.crowd.act(seed, clients, commands).await;
+        lanes.extend(last);
+        Seen { lanes, reads }
     }
 }
 
