@@ -72,6 +72,16 @@ pub enum Undone {
     Broken(#[from] Broken),
 }
 
+impl Broken {
+    /// Whether nothing is wrong with the log: this build is older than what wrote it.
+    pub const fn is_newer(&self) -> bool {
+        match self {
+            Self::Undecodable { what, .. } => what.newer,
+            Self::Read(_) | Self::Chain { .. } | Self::Corrupt { .. } => false,
+        }
+    }
+}
+
 /// A log that must not be built on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {

@@ -7,6 +7,7 @@
 //! no sequence is missing.
 
 pub(crate) mod bucket;
+mod connection;
 mod follow;
 mod leader;
 mod safety;
@@ -15,32 +16,28 @@ mod stream;
 use crate::{
     local::{lock, refuse_too_large},
     port::{AppendError, FRAME_BYTES_MAX, Journal, ReadError, Record, Records, Subject},
-    retry::Delays,
     skew::ClockOff,
 };
 use async_nats::{
     HeaderMap,
-    client::Client,
-    connection::State,
     datetime::parse_rfc3339,
     header,
     jetstream::{
         Context,
-        context::{ContextBuilder, PublishError, PublishErrorKind},
+        context::{PublishError, PublishErrorKind},
         message::{PublishMessage, StreamMessage},
         stream::{RawMessageError, RawMessageErrorKind, Stream},
     },
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use leader::{Group, Holds, Leader, Led, Told};
+use connection::Connection;
+pub(crate) use leader::Leader;
+use leader::{Group, Holds, Led, Told};
 use muster_domain::kernel::{RealmId, Timestamp};
 pub use safety::Unsafe;
 use std::{collections::BTreeSet, path::PathBuf, sync::Mutex, time::Duration};
-use tokio::{
-    sync::watch,
-    time::{Instant, timeout_at},
-};
+use tokio::{sync::watch, time::Instant};
 use uuid::Uuid;
 
 /// How a realm's stream is reached and kept.
@@ -100,7 +97,7 @@ pub enum ConnectError {
 pub struct JetStream {
     realm: RealmId,
     options: Options,
-    client: Client,
+    connection: Connection,
     context: Context,
     stream: Stream<()>,
     leader: Leader,
@@ -118,14 +115,14 @@ impl JetStream {
     /// there must be as safe as one made now.
     pub async fn connect(servers: Vec<String>, realm: &RealmId, options: Options) -> Result<Self, ConnectError> {
         let deadline = Instant::now() + options.connect_patience;
-        let client = connect(&servers, &options, deadline).await?;
-        if client.max_payload() < stream::MESSAGE_BYTES_MAX as usize {
-            let bytes = client.max_payload();
+        let connection = Connection::open(&servers, &options, deadline).await?;
+        if connection.max_payload() < stream::MESSAGE_BYTES_MAX as usize {
+            let bytes = connection.max_payload();
             return Err(ConnectError::Invalid(format!(
                 "the servers take {bytes} bytes a message: set max_payload to 1MB"
             )));
         }
-        let context = ContextBuilder::new().timeout(options.answer_timeout).build(client.clone());
+        let context = connection.context(options.answer_timeout);
         let stream_name = stream::name(realm);
         stream::ensure(&context, stream::config(realm, options.replicas), deadline).await?;
         let unavailable =
@@ -133,7 +130,8 @@ impl JetStream {
         let stream = context.get_stream_no_info(&stream_name).await.map_err(unavailable)?;
         let leader = Leader::new(context.clone(), stream_name, options.replicas);
         let (clock_off, whole, damaged, hidden) = Default::default();
-        Ok(Self { realm: realm.clone(), options, client, context, stream, leader, clock_off, whole, damaged, hidden })
+        let realm = realm.clone();
+        Ok(Self { realm, options, connection, context, stream, leader, clock_off, whole, damaged, hidden })
     }
 
     /// Every setting of the servers and the stream under which an acknowledged record might be lost, or that cannot be read;
@@ -143,11 +141,14 @@ impl JetStream {
     }
 
     /// Looks whether the stream's leader holds every record, and compares its clock with this process's, read by `now`. What
-    /// is found holds until the next time.
+    /// is found holds until the next time. Whoever reaches no leader for too long, and looks often, is connected to another
+    /// server.
     pub async fn look_at_leader(&self, now: impl Fn() -> Timestamp) -> Result<(), ReadError> {
         let before = now();
-        let told = self.leader.told(None).await?;
+        let told = self.leader.told(None).await;
         let after = now();
+        self.connection.stay_if(told.is_ok()).await;
+        let told = told?;
         self.note(&told);
         let ts = told.ts;
         let theirs =
@@ -198,11 +199,11 @@ impl JetStream {
         loop {
             let before = lock(&self.whole).clone();
             let value = read().await?;
-            let told = self.leader.told(Some(subject)).await?;
+            let told = self.leader.told(Some(subject.as_str())).await?;
             if let Some(says) = self.note(&told) {
                 return Err(ReadError::Unavailable(says));
             }
-            let counted = told.state.subjects.iter().flatten().map(|(_, count)| count).sum();
+            let counted = told.state.counted();
             // What was appended since the read is counted and not read: only what was counted before must be there.
             let enough = all(&value, counted_before.unwrap_or(counted));
             if !enough && counted_before.is_some() {
@@ -255,6 +256,11 @@ impl JetStream {
         &self.context
     }
 
+    /// Where the leader of a stream that stands beside the log is asked.
+    pub(crate) fn leader_of(&self, stream_name: String) -> Leader {
+        Leader::new(self.context.clone(), stream_name, self.options.replicas)
+    }
+
     /// How many servers keep what stands beside the log.
     pub(crate) fn replicas(&self) -> usize {
         self.options.replicas
@@ -295,7 +301,7 @@ impl Journal for JetStream {
             return Err(AppendError::ClockOff(off));
         }
         // Without a connection the message would be queued, and might land long after the caller has gone.
-        if self.client.connection_state() != State::Connected {
+        if !self.connection.is_up() {
             return Err(AppendError::Unavailable("there is no connection".to_owned()));
         }
         let bytes_length = bytes.len();
@@ -346,35 +352,6 @@ impl Journal for JetStream {
 
     fn clock_off(&self) -> watch::Receiver<Option<ClockOff>> {
         self.clock_off.subscribe()
-    }
-}
-
-async fn connect(servers: &[String], options: &Options, deadline: Instant) -> Result<Client, ConnectError> {
-    let invalid = |error: std::io::Error| ConnectError::Invalid(error.to_string());
-    let servers: Vec<async_nats::ServerAddr> =
-        servers.iter().map(|server| server.parse()).collect::<Result<_, _>>().map_err(invalid)?;
-    let mut delays = Delays::new();
-    loop {
-        let mut connection = async_nats::ConnectOptions::new()
-            .name("muster")
-            // A dead server must be noticed in seconds; the default takes minutes.
-            .ping_interval(Duration::from_secs(1))
-            .connection_timeout(Duration::from_secs(2))
-            .request_timeout(Some(options.answer_timeout))
-            .reconnect_delay_callback(|tries| Duration::from_millis(20 << tries.min(5)));
-        if let Some(credentials) = &options.credentials {
-            connection = connection.credentials_file(credentials).await.map_err(invalid)?;
-        }
-        if let Some(authority) = &options.certificate_authority {
-            connection = connection.add_root_certificates(authority.clone());
-        }
-        match timeout_at(deadline, connection.connect(&servers[..])).await {
-            Ok(Ok(client)) => return Ok(client),
-            Ok(Err(error)) => {
-                delays.wait_until(deadline).await.map_err(|_| ConnectError::Unavailable(error.to_string()))?
-            }
-            Err(_) => return Err(ConnectError::Unavailable("no server answered in time".to_owned())),
-        }
     }
 }
 

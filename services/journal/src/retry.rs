@@ -4,10 +4,10 @@ use backoff::{ExponentialBackoff, ExponentialBackoffBuilder, backoff::Backoff};
 use std::time::Duration;
 use tokio::time::{Instant, error::Elapsed, timeout_at};
 
-/// Longer would leave a recovered journal idle.
-const DELAY_MAX: Duration = Duration::from_secs(1);
+/// Longer would leave a recovered journal idle: servers take seconds to elect a leader, and writes shall go on as soon as they have.
+const DELAY_MAX: Duration = Duration::from_millis(250);
 
-/// Delays that double from 20 ms to 1 s, each shifted at random by up to a half, so that many who wait do not return as one.
+/// Delays that double from 20 ms to 250 ms, each shifted at random by up to a half, so that many who wait do not return as one.
 /// They never end: patience is the caller's.
 pub(crate) struct Delays(ExponentialBackoff);
 

@@ -9,7 +9,8 @@
 //!   `impl From<v1::FooV1> for v1::Foo` says what the old one means. Everybody else knows only the newest.
 //!
 //! Encoding is deterministic. Decoding is exact: bytes that this build would not have written in that version are refused,
-//! never half understood, because a decision on half a fact is a wrong one.
+//! never half understood, because a decision on half a fact is a wrong one. So while a realm is upgraded, a process that meets
+//! what a newer one wrote goes no further and sends its callers to the others.
 
 mod keep;
 
@@ -136,15 +137,18 @@ pub struct Undecodable {
     pub event: Option<(String, u32)>,
     /// What is wrong.
     pub what: String,
+    /// Nothing, with the log: it says more than this build knows, so a newer one has written it.
+    pub newer: bool,
 }
 
 impl fmt::Display for Undecodable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = if self.place.is_empty() { "frame" } else { &self.place };
         match &self.event {
-            Some((name, version)) => write!(f, "{place} ({name} version {version}): {}", self.what),
-            None => write!(f, "{place}: {}", self.what),
+            Some((name, version)) => write!(f, "{place} ({name} version {version}): {}", self.what)?,
+            None => write!(f, "{place}: {}", self.what)?,
         }
+        f.write_str(if self.newer { "; a newer Muster wrote it: upgrade this one" } else { "" })
     }
 }
 
@@ -220,7 +224,7 @@ aggregates! {
 /// An event that no aggregate reads: its type or only its version is not known.
 fn unknown(name: &str) -> Undecodable {
     let known = EVENT_TYPES.iter().copied().flatten().any(|known| known.name == name);
-    Undecodable::new(if known { "this version of the event is not known" } else { "this event type is not known" })
+    Undecodable::newer(if known { "this version of the event is not known" } else { "this event type is not known" })
 }
 
 #[cfg(test)]

@@ -51,6 +51,9 @@ use crate::cast::{COUNTRIES, Cast, PATIENCE, contact, facts, id, may_help, provi
 /// Longer than commands may go unanswered, so that a miss is measured.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 
+/// There are two or three replicas of each role, and each is asked as often.
+const REPLICAS: usize = 6;
+
 /// Where the replicas of each role answer just now.
 pub type Addresses = Arc<RwLock<BTreeMap<&'static str, Vec<String>>>>;
 
@@ -229,7 +232,7 @@ impl Crowd {
             page_size: 200,
             ..ListOffersRequest::default()
         };
-        let mut client = self.cast(lots.index(2)).dispatch;
+        let mut client = self.cast(lots.index(REPLICAS)).dispatch;
         if let Ok(listed) = client.list_offers(call(Role::Officer, "duty", message)).await {
             self.world().offers = listed.into_inner().offers;
         }
@@ -286,7 +289,7 @@ impl Crowd {
         let (request_id, by) = (id(), act.by());
         let command = command_id(&by, &request_id);
         let invoked = self.micros();
-        let mut turn = lots.index(2);
+        let mut turn = lots.index(REPLICAS);
         let deadline = Instant::now() + PATIENCE;
         loop {
             let answer = act.send(&mut self.cast(turn), &by, &request_id).await;

@@ -1,6 +1,7 @@
 //! Servers that cannot reach one another: most of them go on, and who is with the fewest acknowledges nothing that is lost.
 //!
-//! Every process of Muster knows one server only, and reaches it all the while, so that each is on its server's side.
+//! Every process of Muster reaches all servers all the while. At first each knows one server only, so that it is on its server's
+//! side; then each knows all, and leaves one that reaches no leader.
 
 use std::{
     collections::BTreeMap,
@@ -17,7 +18,7 @@ use muster_journal::{
     port::{Context, Journal, ReadError, Subject},
 };
 use muster_sim::{history::Outcome, run::rng::Rng};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::{
     cast::{Cast, contact, facts, id},
@@ -42,6 +43,9 @@ const BETWEEN: usize = 40;
 
 /// Whoever asks on the side of the fewest waits so long for an answer that must not come.
 const IN_VAIN: Duration = Duration::from_secs(3);
+
+/// A server that is not the leader elects itself, as far as it can, if it hears none for nine seconds: such cuts last longer.
+const LONG: Duration = Duration::from_secs(15);
 
 /// So many commands of every client must be answered in the end.
 const LAST: usize = 5;
@@ -74,19 +78,48 @@ impl Cut {
     }
 }
 
+/// Which servers a process knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Knows {
+    /// One, each another.
+    One,
+    /// All of them.
+    All,
+}
+
+impl Knows {
+    fn cuts(self) -> Vec<Cut> {
+        match self {
+            Self::One => vec![Cut::Leader, Cut::MuteLeader, Cut::Follower, Cut::All],
+            Self::All => vec![Cut::Leader, Cut::Follower, Cut::OneLine],
+        }
+    }
+}
+
 /// What one round showed.
 #[derive(Debug)]
 pub struct Figures {
-    /// How long writes took to go on, on the side of most servers; after all were cut off, once the lines were joined.
+    /// How long writes took to go on: of processes that know one server, on the side of most; after all were cut off, once the
+    /// lines were joined.
     pub goes_on_after: Vec<(Cut, Duration)>,
-    /// What came of the commands.
-    pub counts: Counts,
+    /// How many commands were given.
+    pub commands: usize,
 }
 
 /// Fails unless most servers go on in time, nobody who is with the fewest is told that anything is done, nothing is lost, and
-/// all is as before once the lines are joined.
+/// all is as before once the lines are joined; and unless everybody goes on in time who knows all servers.
 pub async fn round(seed: u64) -> Figures {
-    let fleet = Fleet::start_on(Site::new(), &[&ROLES, &ROLES, &ROLES], PACE, &[]);
+    let mut figures = Figures { goes_on_after: Vec::new(), commands: 0 };
+    for knows in [Knows::One, Knows::All] {
+        let (goes_on_after, counts) = cut_all(seed, knows).await;
+        figures.goes_on_after.extend(goes_on_after);
+        figures.commands += counts.all();
+    }
+    figures
+}
+
+async fn cut_all(seed: u64, knows: Knows) -> (Vec<(Cut, Duration)>, Counts) {
+    let fleet = Fleet::start_on(Site::new(knows), &[&ROLES, &ROLES, &ROLES], PACE, &[]);
     let everybody = fleet.all_addresses();
     let addresses: Addresses = Arc::new(RwLock::new(everybody.clone()));
     let mut cast = at(&everybody);
@@ -95,7 +128,7 @@ pub async fn round(seed: u64) -> Figures {
     let crowd = Crowd::at_work(addresses, now, seed, CLIENTS);
 
     let mut lots = Rng::new(seed, "partition");
-    let mut cuts = vec![Cut::Leader, Cut::MuteLeader, Cut::Follower, Cut::OneLine, Cut::All];
+    let mut cuts = knows.cuts();
     let journals = join_all((0..SIZE).map(|n| fleet.journal_for(n))).await;
     let mut befalling = Befalling { crowd, everybody, now, journals };
     let mut goes_on_after = Vec::new();
@@ -114,7 +147,7 @@ pub async fn round(seed: u64) -> Figures {
     assert_eq!(fleet.journal().await.safety().await, [], "seed {seed}: every replica is whole");
     let late = goes_on_after.iter().any(|(cut, took)| cut.may_take().is_some_and(|most| *took > most));
     assert!(!late, "seed {seed}: {goes_on_after:?}");
-    Figures { goes_on_after, counts }
+    (goes_on_after, counts)
 }
 
 /// Clients of one process, or of the first of several.
@@ -124,16 +157,17 @@ fn at(addresses: &BTreeMap<&'static str, Vec<String>>) -> Cast {
 
 /// Three servers, and the lines between them. Fields are dropped in order: the network goes when nobody lives in it.
 struct Site {
+    knows: Knows,
     cluster: Cluster,
     network: Network,
 }
 
 impl Site {
-    fn new() -> Self {
+    fn new(knows: Knows) -> Self {
         let network = Network::lay();
         let home = |n| Home { host: network.address(n), network: Some(network.namespace(n)), ..Home::default() };
         let cluster = Cluster::start_at(&deployed("three.conf"), (0..SIZE).map(home).collect());
-        Self { cluster, network }
+        Self { knows, cluster, network }
     }
 }
 
@@ -142,9 +176,11 @@ impl Servers for Site {
         self.cluster.urls()
     }
 
-    /// One each.
     fn urls_for(&self, member: usize) -> Vec<String> {
-        self.urls().get(member).cloned().into_iter().collect()
+        match self.knows {
+            Knows::One => self.urls().get(member).cloned().into_iter().collect(),
+            Knows::All => self.urls(),
+        }
     }
 
     fn monitor_urls(&self) -> Vec<String> {
@@ -175,7 +211,10 @@ impl Befalling {
         let took = match cut {
             Cut::Leader | Cut::Follower => {
                 network.lines_of(alone).for_each(|(one, other)| network.cut(one, other));
-                self.both_sides(alone).await
+                match site.knows {
+                    Knows::One => self.both_sides(alone).await,
+                    Knows::All => self.goes_on_for(LONG).await,
+                }
             }
             Cut::MuteLeader => {
                 network.lines_of(alone).for_each(|(one, other)| network.mute(one, other));
@@ -183,7 +222,7 @@ impl Befalling {
             }
             Cut::OneLine => {
                 network.cut(leader, (leader + 1 + lots.index(SIZE - 1)) % SIZE);
-                self.crowd.goes_on(BETWEEN).await
+                self.goes_on_for(LONG).await
             }
             Cut::All => {
                 let between = |(_, other): &(usize, usize)| *other < SIZE;
@@ -197,6 +236,15 @@ impl Befalling {
         network.lines().for_each(|(one, other)| network.join(one, other));
         self.point_at(|_| true);
         if cut == Cut::All { self.crowd.goes_on(BETWEEN).await } else { took }
+    }
+
+    /// Writes go on for so long; the longest that it took until they did.
+    async fn goes_on_for(&mut self, span: Duration) -> Duration {
+        let (began, mut longest) = (Instant::now(), Duration::ZERO);
+        while began.elapsed() < span {
+            longest = longest.max(self.crowd.goes_on(BETWEEN).await);
+        }
+        longest
     }
 
     /// Most go on, and the one that is alone says yes to nobody.

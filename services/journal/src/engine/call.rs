@@ -95,6 +95,12 @@ impl From<Undone> for Refusal {
                 "house rule: bounded messages",
                 "send less text; point to documents",
             ),
+            Undone::Broken(broken) if broken.is_newer() => (
+                "LOG_NEWER",
+                RefusalKind::Unavailable,
+                "invariant L7: what is not understood is not guessed",
+                "ask another replica; whoever runs Muster upgrades this one",
+            ),
             Undone::Broken(_) => (
                 "LOG_BROKEN",
                 RefusalKind::Broken,

@@ -11,6 +11,7 @@ use async_nats::jetstream::{
 };
 use futures::{StreamExt, stream};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// A server that says nothing for twice so long is taken for gone.
 const HEARTBEAT: Duration = Duration::from_millis(500);
@@ -24,9 +25,9 @@ const BATCH: usize = 1000;
 /// A consumer that nobody reads is forgotten by the servers after this.
 const FORGOTTEN: Duration = Duration::from_secs(30);
 
-/// A new leader may for a moment not know the newest records, so a log that seems to end too early is asked so often, over
-/// one to two seconds, before it is believed.
-const TRIES_WHEN_AHEAD: u32 = 7;
+/// A new leader may for a moment not know the newest records, so a log that seems to end too early is believed only if it still
+/// does after this.
+const AHEAD_FOR: Duration = Duration::from_secs(2);
 
 /// The stream's records after sequence `after`. Whatever passes by itself is waited for; what is wrong with the log ends it.
 pub(super) fn records(stream: Stream<()>, leader: Leader, after: u64) -> Records {
@@ -86,7 +87,7 @@ impl Follower {
 
     /// A consumer that begins with the next record, as soon as the servers give one.
     async fn open(&mut self) -> Result<Source, ReadError> {
-        let mut ahead = 0;
+        let mut ahead_since = None;
         loop {
             match self.try_open().await {
                 Ok(messages) => return Ok(Source { messages, fresh: true }),
@@ -94,8 +95,7 @@ impl Follower {
                     tracing::debug!(why, next = self.next, "following waits for the servers")
                 }
                 Err(gap) => {
-                    ahead += 1;
-                    if ahead == TRIES_WHEN_AHEAD {
+                    if ahead_since.get_or_insert_with(Instant::now).elapsed() > AHEAD_FOR {
                         return Err(gap);
                     }
                 }

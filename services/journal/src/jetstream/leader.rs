@@ -1,7 +1,7 @@
-//! What the stream's leader says, and whether it is believed.
+//! What a stream's leader says, and whether it is believed.
 
 use super::unavailable;
-use crate::port::{ReadError, Subject};
+use crate::port::ReadError;
 use async_nats::jetstream::Context;
 use serde::Deserialize;
 use serde_json::json;
@@ -12,9 +12,9 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 /// what is decided on it does not land, for every append says what it expects.
 const HEARD: Duration = Duration::from_secs(3);
 
-/// Where the stream's leader is asked.
+/// Where a stream's leader is asked.
 #[derive(Clone)]
-pub(super) struct Leader {
+pub(crate) struct Leader {
     context: Context,
     stream_name: String,
     /// How many servers keep the stream.
@@ -30,9 +30,14 @@ impl Leader {
         &self.stream_name
     }
 
+    /// How many records of a subject it counts.
+    pub(crate) async fn counts(&self, subject: &str) -> Result<u64, ReadError> {
+        self.told(Some(subject)).await.map(|told| told.state.counted())
+    }
+
     /// What it says, with the count of one subject's records, if it is asked for.
-    pub(super) async fn told(&self, subject: Option<&Subject>) -> Result<Told, ReadError> {
-        let asked = json!({ "subjects_filter": subject.map(Subject::as_str) });
+    pub(super) async fn told(&self, subject: Option<&str>) -> Result<Told, ReadError> {
+        let asked = json!({ "subjects_filter": subject });
         let told: Told =
             self.context.request(format!("STREAM.INFO.{}", self.stream_name), &asked).await.map_err(unavailable)?;
         if told.cluster.is_led(self.servers) {
@@ -90,7 +95,14 @@ pub(super) struct Holds {
     pub(super) messages: u64,
     pub(super) last_seq: u64,
     /// How many records each subject has, of those that were asked for.
-    pub(super) subjects: Option<BTreeMap<String, u64>>,
+    subjects: Option<BTreeMap<String, u64>>,
+}
+
+impl Holds {
+    /// How many records the subject has that was asked for.
+    pub(super) fn counted(&self) -> u64 {
+        self.subjects.iter().flatten().map(|(_, count)| count).sum()
+    }
 }
 
 /// Who leads the stream, and since when.

@@ -46,6 +46,10 @@ impl Undecodable {
         Self { what: what.into(), ..Self::default() }
     }
 
+    pub(super) fn newer(what: impl Into<String>) -> Self {
+        Self { newer: true, ..Self::new(what) }
+    }
+
     /// The same, seen from the message or list that holds the field `part`.
     pub(super) fn within(mut self, part: &str) -> Self {
         let dot = if self.place.is_empty() || self.place.starts_with('[') { "" } else { "." };
@@ -62,10 +66,13 @@ impl Undecodable {
 /// Reads a message from bytes that hold it and nothing else, in the one form that encoding gives.
 pub(super) fn exactly<M: Message + Default>(bytes: &[u8]) -> Result<M, Undecodable> {
     let message = M::decode(bytes).map_err(|error| Undecodable::new(error.to_string()))?;
-    if message.encode_to_vec() == bytes {
+    let known = message.encode_to_vec();
+    if known == bytes {
         Ok(message)
+    } else if known.len() < bytes.len() {
+        Err(Undecodable::newer("holds more than this version knows"))
     } else {
-        Err(Undecodable::new("holds what this version does not know, or spells it otherwise"))
+        Err(Undecodable::new("is spelt otherwise than this version would"))
     }
 }
 

@@ -108,30 +108,36 @@ fn event_types_are_distinct_and_named_after_who_writes_them() {
 }
 
 #[test]
-fn what_is_not_known_is_refused_with_its_place() {
+fn what_is_not_known_is_refused_with_its_place_and_taken_for_newer() {
+    let newer = "; a newer Muster wrote it: upgrade this one";
     let name = |kept: &mut v1::Frame| kept.commits[0].events[1].r#type = "registry.hospital.moved".to_owned();
-    assert_eq!(
-        frame_spoiled(name),
-        "commits[0].events[1] (registry.hospital.moved version 1): this event type is not known"
-    );
+    let unknown = "commits[0].events[1] (registry.hospital.moved version 1): this event type is not known";
+    assert_eq!(frame_spoiled(name), format!("{unknown}{newer}"));
     let version = |kept: &mut v1::Frame| kept.commits[0].events[1].version = 2;
-    assert_eq!(
-        frame_spoiled(version),
-        "commits[0].events[1] (registry.hospital.registered version 2): this version of the event is not known"
-    );
+    let registered_as =
+        |version: u32| format!("commits[0].events[1] (registry.hospital.registered version {version}): ");
+    assert_eq!(frame_spoiled(version), format!("{}this version of the event is not known{newer}", registered_as(2)));
     let more = |kept: &mut v1::Frame| kept.commits[0].events[1].payload.extend([0x78, 1]);
+    assert_eq!(frame_spoiled(more), format!("{}holds more than this version knows{newer}", registered_as(1)));
+    let written = encode(&frame(registered())).to_vec();
+    let refused = decode(&[&written[..], &[0x78, 1]].concat()).unwrap_err();
+    assert_eq!(refused.to_string(), format!("frame: holds more than this version knows{newer}"));
+    assert!(decode(&written[1..]).unwrap_err().to_string().starts_with("frame: "));
+}
+
+#[test]
+fn what_no_version_would_write_is_not_taken_for_newer() {
+    let frame = v1::Frame { id: vec![1; 16], previous: vec![2; 32], commits: Vec::new() };
+    let [id, previous] = [
+        v1::Frame { previous: Vec::new(), ..frame.clone() }.encode_to_vec(),
+        v1::Frame { id: Vec::new(), ..frame.clone() }.encode_to_vec(),
+    ];
+    assert!(decode(&[&id[..], &previous[..]].concat()).is_ok());
+    let turned = decode(&[&previous[..], &id[..]].concat()).unwrap_err();
     assert_eq!(
-        frame_spoiled(more),
-        "commits[0].events[1] (registry.hospital.registered version 1): holds what this version does not know, or spells it \
-         otherwise"
+        (turned.to_string(), turned.newer),
+        ("frame: is spelt otherwise than this version would".to_owned(), false)
     );
-    let mut frame = encode(&frame(registered())).to_vec();
-    frame.extend([0x78, 1]);
-    assert_eq!(
-        decode(&frame).unwrap_err().to_string(),
-        "frame: holds what this version does not know, or spells it otherwise"
-    );
-    assert!(decode(&frame[1..]).unwrap_err().to_string().starts_with("frame: "));
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use crate::{
     disk::{Changes, Disk},
-    jetstream::{JetStream, bucket, described},
+    jetstream::{JetStream, Leader, bucket, described},
     local::lock,
 };
-use async_nats::jetstream::kv::{Operation, Store};
+use async_nats::jetstream::kv::{Entry, Operation, Store};
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use muster_domain::kernel::SubjectRef;
@@ -119,37 +119,54 @@ impl Cabinet for OnDisk {
 }
 
 /// A cabinet beside the journal's stream, for all its processes.
-pub struct OnJetStream(Store);
+pub struct OnJetStream {
+    store: Store,
+    leader: Leader,
+}
 
 impl OnJetStream {
     /// Opens the cabinet of the journal's realm, or makes it.
     pub async fn open(journal: &JetStream) -> Result<Self, String> {
         let name = format!("MUSTER_VAULT_{}", journal.realm().as_str().to_uppercase());
-        bucket::open(journal, &name, Duration::ZERO).await.map(Self)
+        let store = bucket::open(journal, &name, Duration::ZERO).await?;
+        let leader = journal.leader_of(store.stream_name.clone());
+        Ok(Self { store, leader })
+    }
+
+    /// The subject's entry. A server that is cut off, or whose disk has rotted, may give an old one or none and say nothing of
+    /// that: its word counts only if it leads, and there is none only if it counts none.
+    async fn entry(&self, subject: &SubjectRef) -> Result<Option<Entry>, String> {
+        let read = async || self.store.entry(subject.as_str()).await.map_err(|error| described(&error));
+        let entry = read().await?;
+        let counted = self.leader.counts(&format!("{}{subject}", self.store.prefix)).await;
+        if counted.map_err(|error| error.to_string())? == 0 || entry.is_some() {
+            return Ok(entry);
+        }
+        // What was put since is there now.
+        let hidden = || "the server that leads does not give what it keeps for this subject".to_owned();
+        read().await?.map(Some).ok_or_else(hidden)
     }
 }
 
 #[async_trait]
 impl Cabinet for OnJetStream {
     async fn put(&self, subject: &SubjectRef, sealed: Vec<u8>) -> Result<(), String> {
-        self.0.put(subject.as_str(), sealed.into()).await.map(drop).map_err(|error| described(&error))
+        self.store.put(subject.as_str(), sealed.into()).await.map(drop).map_err(|error| described(&error))
     }
 
     async fn get(&self, subject: &SubjectRef) -> Result<Option<Vec<u8>>, String> {
-        let entry = self.0.entry(subject.as_str()).await.map_err(|error| described(&error))?;
+        let entry = self.entry(subject).await?;
         Ok(entry.filter(|entry| entry.operation == Operation::Put).map(|entry| entry.value.to_vec()))
     }
 
     /// Deleting the message itself, not the key, makes the servers overwrite its bytes.
     async fn remove(&self, subject: &SubjectRef) -> Result<(), String> {
-        let Some(entry) = self.0.entry(subject.as_str()).await.map_err(|error| described(&error))? else {
-            return Ok(());
-        };
-        self.0.stream.delete_message(entry.revision).await.map(drop).map_err(|error| described(&error))
+        let Some(entry) = self.entry(subject).await? else { return Ok(()) };
+        self.store.stream.delete_message(entry.revision).await.map(drop).map_err(|error| described(&error))
     }
 
     async fn subjects(&self) -> Result<Vec<SubjectRef>, String> {
-        let keys = self.0.keys().await.map_err(|error| described(&error))?;
+        let keys = self.store.keys().await.map_err(|error| described(&error))?;
         let keys: Vec<String> = keys.try_collect().await.map_err(|error| described(&error))?;
         let mut subjects: Vec<_> = keys.iter().filter_map(|key| SubjectRef::parse(key).ok()).collect();
         subjects.sort_unstable();

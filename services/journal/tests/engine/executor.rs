@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use muster_domain::registry::{
-    catalogue::{self, Catalogue},
-    events::{Provider, ProviderEvent},
-    provider,
+use muster_domain::{
+    kernel::{Refusal, RefusalKind},
+    registry::{
+        catalogue::{self, Catalogue},
+        events::{Provider, ProviderEvent},
+        provider,
+    },
 };
 use muster_journal::{
     append::Lost,
@@ -17,7 +20,7 @@ use muster_journal::{
     faulty::{Fault, Faulty},
     memory::Memory,
     port::{AppendError, Journal, ReadError},
-    stored::{self, Position},
+    stored::{self, Frame, Position},
 };
 
 use super::realm::{
@@ -231,6 +234,21 @@ async fn bytes_that_are_no_frame_break_the_subject_for_good() {
     write_raw(&*journal, &catalogue(), "no frame".into()).await;
     let broken = told_of_break(&journal, &one).await;
     assert!(matches!(broken, Broken::Undecodable { sequence: 2, .. }), "{broken}");
+    assert_eq!(journal.last().await, Ok(2), "nothing was written behind it");
+}
+
+#[tokio::test]
+async fn what_a_newer_muster_wrote_is_left_to_others_and_nothing_is_wrong_with_the_log() {
+    let journal = journal();
+    let one = replica(&journal);
+    one.execute(&catalogue(), extend(1, "one"), meta(1, 0)).await.unwrap();
+    let frame = Frame { id: new_id(), previous: [0; 32], commits: vec![commit(2, at(0), vec![extended(2)])] };
+    let written = stored::encode(&frame);
+    write_raw(&*journal, &catalogue(), [&written[..], &[0x78, 1]].concat().into()).await;
+    let broken = told_of_break(&journal, &one).await;
+    assert!(broken.is_newer(), "{broken}");
+    let refusal = Refusal::from(Undone::from(broken));
+    assert_eq!((refusal.reason, refusal.kind), ("LOG_NEWER", RefusalKind::Unavailable));
     assert_eq!(journal.last().await, Ok(2), "nothing was written behind it");
 }
 

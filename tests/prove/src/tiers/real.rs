@@ -166,7 +166,7 @@ pub(super) fn partition(budget: Budget) -> Row {
         let seen = repeat(budget, partition::round);
         let cuts = || seen.figures.iter().flat_map(|figures| &figures.goes_on_after);
         let (middle, longest) = times(cuts().map(|(_, took)| *took));
-        let commands: usize = seen.figures.iter().map(|figures| figures.counts.all()).sum();
+        let commands: usize = seen.figures.iter().map(|figures| figures.commands).sum();
         let reached = format!(
             "{}, {} cuts: writes go on after {middle:.1} s in the middle, {longest:.1} s at most; {commands} commands checked",
             seen.rounds(),

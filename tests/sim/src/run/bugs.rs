@@ -45,6 +45,8 @@ bugs! {
     ProjectionSkips = "a commit is not projected" "P1";
     /// A follower does not mind a missing record.
     GapsAreNotSeen = "a gap is not seen" "gap";
+    /// A follower takes what it knows of a frame, and drops the rest.
+    NewerIsHalfRead = "what a newer version wrote is half understood" "version";
     /// A follower reads no further, and says nothing.
     FollowerStalls = "a follower stalls" "V3";
     /// The desk never wakes by itself.
@@ -115,4 +117,4 @@ bugs! {
 
 /// The invariants that a run is judged by besides those of the log alone.
 pub const OF_A_RUN: &[&str] =
-    &["L1", "L2", "V1", "V2", "V3", "V4", "V5", "P1", "gap", "agenda", "replay", "determinism"];
+    &["L1", "L2", "V1", "V2", "V3", "V4", "V5", "P1", "gap", "version", "agenda", "replay", "determinism"];

@@ -89,6 +89,7 @@ impl Reached {
         must.extend(EVENT_TYPES.iter().copied().flatten().map(|event| pair("in the log", event.name)));
         must.extend(ReleaseReason::ALL.iter().map(|reason| pair("released", reason.as_str())));
         must.extend(RescindReason::ALL.iter().map(|reason| pair("rescinded", reason.as_str())));
+        must.push(pair("an older version", "is given what a newer one wrote"));
         must.extend(OWN.iter().map(|(state, command)| pair(state, command)));
         must.retain(|(of, what)| !BEYOND.iter().any(|(state, command, _)| of == state && what == command));
         must

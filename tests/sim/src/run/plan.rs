@@ -66,6 +66,8 @@ faults! {
     Skew = "skew" 100;
     /// A clock is some seconds off for a while.
     Jump = "jump" 60;
+    /// A newer version is rolled out, and writes what the older cannot read.
+    Upgrade = "upgrade" 60;
 }
 
 /// How often each fault happens.

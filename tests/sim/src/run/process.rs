@@ -29,7 +29,7 @@ use uuid::Uuid;
 pub use self::{
     agent::{Agent, Kind},
     desk::{Holder, LEASE, Standing},
-    follower::Follower,
+    follower::{Follower, NEWER_FIELD},
 };
 use super::{
     asked::{self, Command, Known, Running},
@@ -42,7 +42,7 @@ static EVER_MADE: AtomicU64 = AtomicU64::new(0);
 /// How long an append is tried.
 const PATIENCE: i64 = 10_000;
 /// The longest pause between two tries.
-const PAUSE_MAX: i64 = 1_000;
+const PAUSE_MAX: i64 = 250;
 
 /// The time of a process: its own clock, and what it measures spans with.
 #[derive(Clone, Copy, Debug)]

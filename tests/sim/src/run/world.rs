@@ -1,6 +1,7 @@
 //! The simulated world: processes, the sea between them and the journal, clients, people and the weather, over one queue.
 
 mod calls;
+mod upgrade;
 mod weather;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -13,8 +14,8 @@ use muster_journal::{
 };
 use uuid::Uuid;
 
-use self::calls::Clients;
 pub use self::calls::Refused;
+use self::{calls::Clients, upgrade::Upgrade};
 use super::{
     asked::Command,
     bugs::Bug,
@@ -33,6 +34,8 @@ use crate::history::Operation;
 const ANSWER_WITHIN: i64 = 800;
 /// A log that was distrusted so often is broken for good: nothing more will come of it.
 const ILL_MAX: u64 = 30;
+/// A reader that is so many records behind has not caught up yet.
+const NEAR: u64 = 50;
 /// How far a clock may be off before its process does not write.
 const CLOCK_OFF_MAX: i64 = 1_000;
 
@@ -66,8 +69,12 @@ pub(super) enum Event {
     Resume(usize),
     /// A clock is right again.
     ClockRight(usize),
+    /// A process is told to upgrade.
+    Upgrade(usize),
     /// A gap must have been seen by now.
     Missed(Following, u64),
+    /// Something newer must have been refused by now.
+    Misread(Following, u64),
     /// Nothing: time has come so far.
     Nothing,
 }
@@ -105,6 +112,10 @@ pub struct World {
     pub faults: BTreeMap<Fault, u64>,
     /// Records left out of a subscription, and by whom they must be missed.
     gaps: Vec<(Following, u64)>,
+    /// The upgrade that is under way.
+    upgrade: Option<Upgrade>,
+    /// How often a process was given what it was too old to read.
+    foreign: u64,
     /// What went wrong in the run itself, under the id of the invariant.
     pub wrong: Vec<(&'static str, String)>,
     /// What was reached.
@@ -149,6 +160,8 @@ impl World {
             asked: BTreeMap::new(),
             faults: BTreeMap::new(),
             gaps: Vec::new(),
+            upgrade: None,
+            foreign: 0,
             wrong: Vec::new(),
             reached: Reached::default(),
             ill: 0,
@@ -204,9 +217,10 @@ impl World {
         }
     }
 
-    /// Whether processes distrust the log without a gap that made them.
+    /// Whether processes distrust the log without a gap that made them, or a record that is too new for them.
     fn is_beyond_help(&self) -> bool {
-        u64::from(self.ill) > ILL_MAX.saturating_add(self.faults.get(&Fault::Gap).copied().unwrap_or(0))
+        let gaps = self.faults.get(&Fault::Gap).copied().unwrap_or(0);
+        u64::from(self.ill) > ILL_MAX.saturating_add(gaps).saturating_add(self.foreign)
     }
 
     /// Whether renewals alone would happen: every process runs, one of them decides, and the journal is there.
@@ -250,6 +264,8 @@ impl World {
             Event::ClockRight(who) => (14, *who),
             Event::Missed((who, ..), _) => (15, *who),
             Event::Nothing => (16, 0),
+            Event::Upgrade(who) => (17, *who),
+            Event::Misread((who, ..), _) => (18, *who),
         };
         let now = u64::try_from(self.queue.now()).unwrap_or(0);
         let word = kind.wrapping_mul(1 << 56) ^ u64::try_from(who).unwrap_or(0).wrapping_mul(1 << 48) ^ now;
@@ -276,7 +292,9 @@ impl World {
                     node.jump = 0;
                 }
             }
+            Event::Upgrade(name) => self.upgrade(name),
             Event::Missed(following, gap) => self.missed(following, gap),
+            Event::Misread(following, sequence) => self.misread(following, sequence),
             Event::Nothing => {}
         }
     }
@@ -295,6 +313,7 @@ impl World {
         let outs = process.start();
         let epoch = node.epoch;
         node.process = Some(process);
+        self.begins_as(name, epoch);
         let first = self.weather.between(0, 300);
         self.queue.background(first, Event::ToProcess(name, epoch, In::Beat));
         self.perform(name, epoch, outs);
@@ -317,7 +336,7 @@ impl World {
         if matches!(input, In::Beat) {
             self.queue.background(1_000, Event::ToProcess(name, epoch, In::Beat));
         }
-        let boundary = matches!(input, In::Told(..) | In::Record(..));
+        let boundary = self.is_boundary(&input);
         if boundary && self.strikes(Fault::CrashBefore) {
             return self.crash(name);
         }
@@ -338,6 +357,24 @@ impl World {
         self.perform(name, epoch, outs);
         if ill {
             self.restart_ill(name, epoch);
+        }
+    }
+
+    /// Whether a process may die just before or after what happens. Whoever reads a long log from the start would never come to its
+    /// end, if it could die at every record; it may die at any time.
+    fn is_boundary(&self, input: &In) -> bool {
+        match input {
+            In::Told(..) => true,
+            In::Record(_, Ok(record)) => self.sea.last().saturating_sub(record.sequence) < NEAR,
+            In::Record(_, Err(_))
+            | In::Timer(_)
+            | In::Beat
+            | In::Lease(..)
+            | In::LeaseOver(_)
+            | In::Call(..)
+            | In::Relayed(..)
+            | In::Answered(..)
+            | In::Stop => false,
         }
     }
 
@@ -397,12 +434,19 @@ impl World {
             let append = matches!(ask, Ask::Append(..));
             let (told, record) = self.sea.answer(ask, remembers, fenced);
             if let Some(record) = record {
+                self.written_by(name, epoch, &record);
                 self.stored(&record);
             }
             if append && self.strikes(Fault::AckLost) {
                 return;
             }
-            told
+            match told {
+                Told::Loaded(Ok(records)) => {
+                    let read = records.into_iter().map(|record| self.as_read_by(name, epoch, record));
+                    Told::Loaded(Ok(read.collect()))
+                }
+                Told::Loaded(Err(_)) | Told::Appended(_) | Told::Sequence(_) => told,
+            }
         };
         self.over_sea(name, Event::ToProcess(name, epoch, In::Told(call, told)));
     }
@@ -454,7 +498,12 @@ impl World {
             return self.pump(following);
         }
         if let Some(record) = self.sea.record(sequence).cloned() {
+            let is_newer = self.is_newer_than(name, epoch, sequence);
+            let record = self.as_read_by(name, epoch, record);
             self.feed(name, epoch, In::Record(number, Ok(record)));
+            if is_newer {
+                self.queue.after(1, Event::Misread(following, sequence));
+            }
         }
         if let Some(at) = self.gaps.iter().position(|(whose, gap)| *whose == following && *gap < sequence) {
             let (_, gap) = self.gaps.swap_remove(at);

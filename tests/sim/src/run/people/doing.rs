@@ -295,7 +295,11 @@ impl People {
         let fails = known.failed().next().is_some();
         let third = known.submission.answered_by() == Role::Commission;
         let access = self.subjects.third_country(country("MD")).map(|subject| look::<ThirdCountry>(sea, &subject));
-        let council_act = access.ok().and_then(|access| access.act_in_force(now).cloned()).filter(|_| third);
+        let mut council_act = access.ok().and_then(|access| access.act_in_force(now).cloned()).filter(|_| third);
+        if let Some(act) = council_act.as_mut().filter(|_| self.rng.seldom(3)) {
+            // Another act has followed, with a cap that is passed at once.
+            act.days_max = Some(1);
+        }
         let (outcome, terms, cuts) = match self.rng.below(8) {
             _ if fails => (Outcome::Refused, None, vec![]),
             0 => (Outcome::Refused, None, vec![]),

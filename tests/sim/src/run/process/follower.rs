@@ -81,6 +81,16 @@ fn projected(bug: Option<Bug>, seen: &Seen) -> u32 {
     }
 }
 
+/// What a frame that a newer version wrote ends with.
+pub const NEWER_FIELD: [u8; 2] = [0x78, 1];
+
+fn half_read(record: Record, bug: Option<Bug>) -> Record {
+    match record.bytes.strip_suffix(&NEWER_FIELD) {
+        Some(known) if bug == Some(Bug::NewerIsHalfRead) => Record { bytes: known.to_vec().into(), ..record },
+        Some(_) | None => record,
+    }
+}
+
 impl Process {
     pub(super) fn follow(&mut self, record: Result<Record, ReadError>, at: Moment) {
         if self.follower.broken.is_some() {
@@ -92,7 +102,7 @@ impl Process {
             Ok(record) => {
                 let gap = record.sequence > self.follower.sequence().saturating_add(1);
                 let blind = gap && self.bug == Some(Bug::GapsAreNotSeen);
-                if blind { Ok(()) } else { self.follower.take(&record, self.bug) }
+                if blind { Ok(()) } else { self.follower.take(&half_read(record, self.bug), self.bug) }
             }
             Err(error) => Err(error.into()),
         };

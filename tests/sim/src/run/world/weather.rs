@@ -1,7 +1,12 @@
 //! What goes wrong, and how everything is well again.
 
 use super::{CLOCK_OFF_MAX, Event, World};
-use crate::run::{bugs::Bug, plan::Fault, process::In, sea::Following};
+use crate::run::{
+    bugs::Bug,
+    plan::Fault,
+    process::{In, Process},
+    sea::Following,
+};
 
 impl Event {
     /// The same message once more, if it is one that may be repeated on its way. A call is not: its transport delivers it once,
@@ -22,7 +27,9 @@ impl Event {
             | Self::Begin(_)
             | Self::Resume(_)
             | Self::ClockRight(_)
+            | Self::Upgrade(_)
             | Self::Missed(..)
+            | Self::Misread(..)
             | Self::Nothing => None,
         }
     }
@@ -73,7 +80,9 @@ impl World {
         node.process = None;
         node.paused = false;
         node.held.clear();
-        let back = self.weather.magnitude(100, 30_000);
+        // Whoever looks after a process that dies again and again waits longer and longer.
+        let most = if self.has_written_newer() { 600_000 } else { 30_000 };
+        let back = self.weather.magnitude(100, most);
         self.queue.after(back, Event::Begin(name));
     }
 
@@ -87,16 +96,27 @@ impl World {
 
     /// A gap must have been seen by now: the reader has been given a later record. One that stands still sees it later.
     pub(super) fn missed(&mut self, following: Following, gap: u64) {
+        match self.goes_on(following) {
+            None => self.queue.after(1_000, Event::Missed(following, gap)),
+            Some(false) => {}
+            Some(true) => {
+                let says = format!("record {gap} was withheld from process {}, and it went on", following.0);
+                self.wrong.push(("gap", says));
+            }
+        }
+    }
+
+    /// Whether somebody still trusts what a subscription brings; not known of one that stands still.
+    pub(super) fn goes_on(&self, following: Following) -> Option<bool> {
         let (name, epoch, number) = following;
-        let Some(node) = self.nodes.get(name).filter(|node| node.epoch == epoch) else { return };
+        let Some(node) = self.nodes.get(name).filter(|node| node.epoch == epoch) else { return Some(false) };
         if node.paused {
-            return self.queue.after(1_000, Event::Missed(following, gap));
+            return None;
         }
-        let Some(process) = &node.process else { return };
-        let seen = if number == 1 { process.follower.broken.is_some() } else { !process.decides_by(number) };
-        if !seen {
-            self.wrong.push(("gap", format!("record {gap} was withheld from process {name}, and it went on")));
-        }
+        let trusts = |process: &Process| {
+            if number == 1 { process.follower.broken.is_none() } else { process.decides_by(number) }
+        };
+        Some(node.process.as_ref().is_some_and(trusts))
     }
 
     /// Something happens by itself.
@@ -113,6 +133,7 @@ impl World {
             Fault::Restart,
             Fault::Skew,
             Fault::Jump,
+            Fault::Upgrade,
         ];
         let weights = by_itself.map(|fault| (self.plan.rates.of(fault), fault));
         if weights.iter().all(|(rate, _)| *rate == 0) {
@@ -149,6 +170,7 @@ impl World {
                 }
             }
             Fault::Jump => self.jump(name),
+            Fault::Upgrade => self.upgrade_begins(name),
             Fault::Drop
             | Fault::Duplicate
             | Fault::Delay
@@ -196,6 +218,7 @@ impl World {
         self.calm = true;
         self.people.resting = true;
         self.sea.away_until = 0;
+        self.upgrade_all();
         for name in 0..self.nodes.len() {
             if let Some(node) = self.nodes.get_mut(name) {
                 node.cut_until = 0;
@@ -203,6 +226,9 @@ impl World {
             }
             if self.nodes.get(name).is_some_and(|node| node.paused) {
                 self.resume(name);
+            }
+            if self.nodes.get(name).is_some_and(|node| node.process.is_none()) {
+                self.queue.after(1_000, Event::Begin(name));
             }
         }
         for subscription in self.sea.subscriptions.values_mut() {

@@ -1,0 +1,137 @@
+//! The connection to the servers, and which of them is tried next.
+
+use super::{ConnectError, Options};
+use crate::{local::lock, retry::Delays};
+use async_nats::{
+    ConnectOptions, ReconnectToServer, Server, ServerAddr,
+    client::Client,
+    connection::State,
+    jetstream::{Context, context::ContextBuilder},
+};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::time::{Instant, timeout_at};
+
+/// A server that has reached no leader for so long may be cut off from the others. If instead they elect one, which takes four
+/// to nine seconds (`raft.go`), it costs nothing to wait for that at another server.
+const LED_WITHIN: Duration = Duration::from_secs(4);
+
+/// A connection to any of the servers.
+pub(super) struct Connection {
+    client: Client,
+    /// Until when a leader must be heard over it.
+    led_until: Mutex<Instant>,
+}
+
+impl Connection {
+    /// Connects before `deadline`.
+    pub(super) async fn open(servers: &[String], options: &Options, deadline: Instant) -> Result<Self, ConnectError> {
+        let invalid = |error: std::io::Error| ConnectError::Invalid(error.to_string());
+        let servers: Vec<ServerAddr> =
+            servers.iter().map(|server| server.parse()).collect::<Result<_, _>>().map_err(invalid)?;
+        let (mut delays, last) = (Delays::new(), Arc::default());
+        loop {
+            let mut connecting = connect_options(options, Arc::clone(&last));
+            if let Some(credentials) = &options.credentials {
+                connecting = connecting.credentials_file(credentials).await.map_err(invalid)?;
+            }
+            match timeout_at(deadline, connecting.connect(&servers[..])).await {
+                Ok(Ok(client)) => return Ok(Self { client, led_until: Mutex::new(Instant::now() + LED_WITHIN) }),
+                Ok(Err(error)) => {
+                    delays.wait_until(deadline).await.map_err(|_| ConnectError::Unavailable(error.to_string()))?
+                }
+                Err(_) => return Err(ConnectError::Unavailable("no server answered in time".to_owned())),
+            }
+        }
+    }
+
+    /// Where JetStream is asked, each time for so long.
+    pub(super) fn context(&self, answer_timeout: Duration) -> Context {
+        ContextBuilder::new().timeout(answer_timeout).build(self.client.clone())
+    }
+
+    /// How many bytes the servers take in a message.
+    pub(super) fn max_payload(&self) -> usize {
+        self.client.max_payload()
+    }
+
+    /// Whether there is one just now.
+    pub(super) fn is_up(&self) -> bool {
+        self.client.connection_state() == State::Connected
+    }
+
+    /// A server that reaches no leader for too long is left for another.
+    pub(super) async fn stay_if(&self, is_led: bool) {
+        {
+            let (mut until, now) = (lock(&self.led_until), Instant::now());
+            let stays = is_led || now < *until;
+            if is_led || !stays {
+                *until = now + LED_WITHIN;
+            }
+            // A connection that is lost looks for another server by itself.
+            if stays || !self.is_up() {
+                return;
+            }
+        }
+        let server = self.client.server_info().server_name;
+        tracing::warn!(server, "this server reaches no leader of the journal: another is tried");
+        if let Err(error) = self.client.force_reconnect().await {
+            tracing::error!(%error, "the connection to the journal has ended");
+        }
+    }
+}
+
+fn connect_options(options: &Options, last: Arc<Mutex<Option<ServerAddr>>>) -> ConnectOptions {
+    let connecting = ConnectOptions::new()
+        .name("muster")
+        // A dead server must be noticed in seconds; the default takes minutes.
+        .ping_interval(Duration::from_secs(1))
+        .connection_timeout(Duration::from_secs(2))
+        .request_timeout(Some(options.answer_timeout))
+        .reconnect_delay_callback(|tries| Duration::from_millis(20 << tries.min(5)))
+        .reconnect_to_server_callback(move |servers, _| {
+            let next = next(&servers, &mut lock(&last));
+            async { next.map(|addr| ReconnectToServer { addr, delay: None }) }
+        });
+    match &options.certificate_authority {
+        Some(authority) => connecting.add_root_certificates(authority.clone()),
+        None => connecting,
+    }
+}
+
+/// The server that is tried next: any but the last, if there are others, and those that failed after all that did not; of these
+/// the first after the last. Processes begin with different ones.
+fn next(servers: &[Server], last: &mut Option<ServerAddr>) -> Option<ServerAddr> {
+    let is_last = |server: &Server| Some(&server.addr) == last.as_ref();
+    let process = usize::try_from(std::process::id()).unwrap_or_default();
+    let after = servers.iter().position(is_last).map_or(process, |at| at.saturating_add(1));
+    let count = servers.len().max(1);
+    let ring = servers.iter().cycle().skip(after % count).take(servers.len());
+    *last = ring.min_by_key(|server| (is_last(server), server.failed_attempts)).map(|server| server.addr.clone());
+    last.clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(n: u32, failed_attempts: usize) -> Server {
+        let addr = format!("nats://10.0.0.{n}:4222").parse().unwrap();
+        Server { addr, failed_attempts, did_connect: true, is_discovered: false, last_error: None }
+    }
+
+    #[test]
+    fn servers_are_tried_in_turn_and_those_that_failed_last() {
+        let tried = |servers: &[Server], last: &mut _| (0..4).filter_map(|_| next(servers, last)).collect::<Vec<_>>();
+        let [one, two, three] = [1, 2, 3].map(|n| server(n, 0).addr);
+        let all = [server(1, 0), server(2, 0), server(3, 0)];
+        assert_eq!(tried(&all, &mut Some(one.clone())), [&two, &three, &one, &two].map(Clone::clone));
+        let failed = [server(1, 0), server(2, 9), server(3, 0)];
+        assert_eq!(tried(&failed, &mut Some(one.clone())), [&three, &one, &three, &one].map(Clone::clone));
+        let alone = [server(1, 7)];
+        assert_eq!(tried(&alone, &mut None), [&one, &one, &one, &one].map(Clone::clone), "there is no other");
+        assert_eq!(next(&[], &mut None), None);
+    }
+}
