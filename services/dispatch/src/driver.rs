@@ -1,7 +1,7 @@
 //! The desk of a process: it decides while this process holds the lease, and says who decides while another does.
 //!
 //! ```text
-//! stand by ──lease──▶ hold: catch up, fence, decide ─lease lost───────▶ stand by
+//! stand by ──lease──▶ hold: catch up, fence, decide ─another holds it──▶ stand by
 //!    ▲                          │ overtaken, journal unreachable ─wait─▶ stand by
 //!    └──────────────────────────┤ told to stop: finish, answer, give up the lease
 //!                               └ log broken: refuse everything, loudly
@@ -166,7 +166,7 @@ pub struct Driver {
 enum Ended {
     /// It was told to stop, and has answered whoever waited.
     Told,
-    /// The lease is another's, or its own was not renewed in time.
+    /// The lease is another's.
     LeaseLost(Holder),
     /// The writer stopped.
     Writer(Stop),
@@ -178,16 +178,17 @@ impl Driver {
     pub async fn run(mut self, address: &str, standby: View<Standby>) {
         let me = format!("{address} {}", self.edge.relay.secret());
         let mut pauses = Pauses::default();
-        while let Some(since) = self.stand_by(&me).await {
+        while self.stand_by(&me).await {
+            let since = Instant::now();
             self.tell(Holder::Mine);
             tracing::info!("this process decides for the desk");
             // In a task of its own: however long a decision takes, the lease is renewed meanwhile.
             let (lease, name) = (self.lease.clone(), me.clone());
-            let keeping = tokio::spawn(async move { lease::keep(lease.as_ref(), &name, since).await });
+            let keeping = tokio::spawn(async move { lease::keep(lease.as_ref(), &name).await });
             let mut keeping = AbortOnDropHandle::new(keeping);
             let ended = tokio::select! {
                 ended = holding::hold(&self.edge, &standby, &mut self.calls) => ended,
-                holder = &mut keeping => Ended::LeaseLost(holder.unwrap_or(Holder::Nobody)),
+                peer = &mut keeping => Ended::LeaseLost(peer.map_or(Holder::Nobody, Holder::Theirs)),
                 broken = log_breaks(&self.edge) => Ended::Writer(Stop::Broken(broken)),
             };
             if since.elapsed() > HEALTHY {
@@ -215,36 +216,24 @@ impl Driver {
         self.give_up(&me).await;
     }
 
-    /// Waits for the lease; gives when it was asked for, or nothing when the process stops first. Whoever asks meanwhile has
-    /// come too early or too late.
-    async fn stand_by(&mut self, me: &str) -> Option<Instant> {
-        let mut known = Instant::now();
+    /// Waits for the lease; whether it came before the process stops. Whoever asks meanwhile has come too early or too late.
+    async fn stand_by(&mut self, me: &str) -> bool {
         loop {
             if self.edge.stopping.is_cancelled() {
-                return None;
+                return false;
             }
-            let asked = Instant::now();
             match lease::take(self.lease.as_ref(), me).await {
-                Ok(Holding::Mine) => return Some(asked),
-                Ok(Holding::Theirs(other)) => {
-                    known = asked;
-                    self.tell(Holder::Theirs(Peer::parse(&other)));
-                }
-                Err(error) if known.elapsed() < muster_journal::lease::LEASE => {
-                    tracing::debug!(%error, "asking for the lease again");
-                }
-                Err(error) => {
-                    if self.tell(Holder::Nobody) {
-                        tracing::warn!(%error, "nobody is known to hold the desk");
-                    }
-                }
+                Ok(Holding::Mine) => return true,
+                Ok(Holding::Theirs(other)) => drop(self.tell(Holder::Theirs(Peer::parse(&other)))),
+                // Whoever holds it goes on meanwhile, and is asked as before.
+                Err(error) => tracing::debug!(%error, "the lease does not answer"),
             }
             let again = tokio::time::sleep(ASK_EVERY);
             tokio::pin!(again);
             loop {
                 tokio::select! {
                     () = &mut again => break,
-                    () = self.edge.stopping.cancelled() => return None,
+                    () = self.edge.stopping.cancelled() => return false,
                     Some(call) = self.calls.recv() => {
                         call.refuse(Undone::Unavailable("another process holds the desk".to_owned()));
                     }

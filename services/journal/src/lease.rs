@@ -1,7 +1,8 @@
 //! Who decides: of many replicas, one at a time holds the lease.
 //!
 //! A lease makes two deciders rare, not impossible: whoever holds it may have lost it a moment ago. What makes two harmless is
-//! the expected sequence of every append.
+//! the expected sequence of every append. So whoever holds it and hears nothing of it goes on: most often its servers elect a
+//! leader, and nobody else could take it either.
 
 use crate::{
     crash::{self, Boundary},
@@ -15,7 +16,7 @@ use bytes::Bytes;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// A holder that has not renewed for so long has lost the lease.
+/// After so long without a renewal another may take the lease.
 pub const LEASE: Duration = Duration::from_secs(3);
 
 /// A holder renews as often, so that it may fail once and still hold.
@@ -30,7 +31,7 @@ pub enum Holding {
     Theirs(String),
 }
 
-/// The lease cannot be asked for; whoever held it must take it for lost once [`LEASE`] has passed.
+/// The lease cannot be asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the lease cannot be asked for: {0}")]
 pub struct LeaseError(pub String);

@@ -1,29 +1,24 @@
 //! The desk's lease: taken, and kept for as long as it is this process's.
 
 use muster_journal::lease::{Holding, LEASE, Lease, LeaseError, RENEW_EVERY};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{sleep, timeout};
 
-use super::{Holder, Peer};
+use super::Peer;
 
 /// Asks for the lease once.
 pub(super) async fn take(lease: &dyn Lease, me: &str) -> Result<Holding, LeaseError> {
     timeout(LEASE, lease.take(me)).await.unwrap_or_else(|_| Err(LeaseError("no answer came in time".to_owned())))
 }
 
-/// Renews the lease, last asked for at `since`, until it is lost; gives whose it is then. Whoever could not renew for as long as
-/// a lease lasts must take it for lost, although nobody said so.
-pub(super) async fn keep(lease: &dyn Lease, me: &str, mut since: Instant) -> Holder {
+/// Renews the lease until another holds it; gives that one. A lease that does not answer is nobody's to take, so whoever holds
+/// it goes on; if it is this process alone that hears nothing, the next holder's fence stops it at its next append.
+pub(super) async fn keep(lease: &dyn Lease, me: &str) -> Peer {
     loop {
         sleep(RENEW_EVERY).await;
-        let asked = Instant::now();
-        match timeout_at(since + LEASE, lease.take(me)).await {
-            Ok(Ok(Holding::Mine)) => since = asked,
-            Ok(Ok(Holding::Theirs(other))) => return Holder::Theirs(Peer::parse(&other)),
-            Ok(Err(error)) => tracing::warn!(%error, "the lease was not renewed"),
-            Err(_) => return Holder::Nobody,
-        }
-        if since.elapsed() >= LEASE {
-            return Holder::Nobody;
+        match take(lease, me).await {
+            Ok(Holding::Mine) => {}
+            Ok(Holding::Theirs(other)) => return Peer::parse(&other),
+            Err(error) => tracing::warn!(%error, "the lease was not renewed"),
         }
     }
 }
@@ -36,6 +31,7 @@ mod tests {
     };
 
     use async_trait::async_trait;
+    use tokio::time::Instant;
 
     use super::*;
 
@@ -57,39 +53,16 @@ mod tests {
         }
     }
 
-    async fn kept(answers: Vec<Result<Holding, LeaseError>>) -> (Holder, u64) {
-        let lease = Scripted(Mutex::new(answers.into()));
-        let before = Instant::now();
-        let holder = keep(&lease, "me", before).await;
-        (holder, before.elapsed().as_secs())
-    }
-
-    fn fails() -> Result<Holding, LeaseError> {
-        Err(LeaseError("no route".to_owned()))
-    }
-
     #[tokio::test(start_paused = true)]
-    async fn a_lease_that_another_holds_is_lost_at_once() {
-        let theirs = Holding::Theirs("http://b:1 secret".to_owned());
-        let (holder, seconds) = kept(vec![Ok(Holding::Mine), Ok(Holding::Mine), Ok(theirs)]).await;
-        let peer = Peer { address: "http://b:1".to_owned(), secret: "secret".to_owned() };
-        assert_eq!((holder, seconds), (Holder::Theirs(peer), 3));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_failure_loses_nothing() {
-        let (holder, seconds) = kept(vec![fails(), Ok(Holding::Mine), fails(), Ok(Holding::Mine)]).await;
-        assert_eq!((holder, seconds), (Holder::Nobody, 4 + LEASE.as_secs()), "only when no answer comes any more");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_lease_that_cannot_be_renewed_is_lost_when_it_has_run_out() {
-        let (holder, seconds) = kept(vec![Ok(Holding::Mine), fails(), fails(), fails(), fails()]).await;
-        assert_eq!((holder, seconds), (Holder::Nobody, 1 + LEASE.as_secs()));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_lease_that_does_not_answer_is_lost_when_it_has_run_out() {
-        assert_eq!(kept(vec![]).await, (Holder::Nobody, LEASE.as_secs()));
+    async fn a_lease_is_kept_through_silence_until_another_holds_it() {
+        let fails = || Err(LeaseError("no route".to_owned()));
+        let theirs = Ok(Holding::Theirs("http://b:1 secret".to_owned()));
+        let answers = vec![Ok(Holding::Mine), fails(), fails(), fails(), fails(), Ok(Holding::Mine), theirs];
+        let (lease, began) = (Scripted(Mutex::new(answers.into())), Instant::now());
+        let peer = keep(&lease, "me").await;
+        assert_eq!(peer, Peer { address: "http://b:1".to_owned(), secret: "secret".to_owned() });
+        assert_eq!(began.elapsed(), RENEW_EVERY * 7);
+        let silent = timeout(LEASE * 100, keep(&lease, "me")).await;
+        assert!(silent.is_err(), "without an answer nothing is lost");
     }
 }

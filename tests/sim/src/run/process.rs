@@ -131,10 +131,8 @@ pub enum In {
     Timer(Timer),
     /// A second has passed.
     Beat,
-    /// The lease answered what was asked at that beat; nothing if it could not be reached.
-    Lease(u64, Option<Holder>),
-    /// The lease that was asked for at that beat would have run out by now.
-    LeaseOver(u64),
+    /// Who holds the lease, as it was asked for at that beat.
+    Lease(u64, Holder),
     /// A client calls.
     Call(u64, Box<Call>),
     /// Another process relays a call for the desk.
@@ -156,8 +154,6 @@ pub enum Out {
     After(i64, Timer),
     /// Ask for the lease.
     Lease(u64),
-    /// After so long the lease that was asked for at that beat has run out.
-    LeaseOver(i64, u64),
     /// Give the lease up.
     GiveUp,
     /// Relay a call for the desk to another process.
@@ -298,9 +294,8 @@ impl Process {
             In::Timer(Timer::Turn) => self.turn(at),
             In::Timer(Timer::Look) => self.desk_wakes(),
             In::Timer(Timer::Rested) => self.desk_rested(),
-            In::Beat => self.beat(at),
-            In::Lease(beat, holder) => self.lease(beat, holder, at),
-            In::LeaseOver(beat) => self.lease_over(beat),
+            In::Beat => self.beat(),
+            In::Lease(beat, holder) => self.lease(beat, holder),
             In::Call(client, call) => self.call(client, *call, at),
             In::Relayed(asker, command, meta) => self.desk_relayed(asker, command, meta),
             In::Answered(ticket, answer) => {

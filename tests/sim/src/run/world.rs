@@ -239,9 +239,6 @@ impl World {
     fn skip(&mut self, millis: i64) {
         self.queue.postpone_background(millis);
         self.sea.renewed_for(millis);
-        for process in self.nodes.iter_mut().filter_map(|node| node.process.as_mut()) {
-            process.renewed_for(millis);
-        }
         self.skipped = self.skipped.saturating_add(millis);
     }
 
@@ -370,7 +367,6 @@ impl World {
             | In::Timer(_)
             | In::Beat
             | In::Lease(..)
-            | In::LeaseOver(_)
             | In::Call(..)
             | In::Relayed(..)
             | In::Answered(..)
@@ -392,9 +388,6 @@ impl World {
                     self.queue.after(millis, Event::ToProcess(name, epoch, In::Timer(timer)));
                 }
                 Out::Lease(beat) => self.over_sea(name, Event::Lease(name, epoch, beat)),
-                Out::LeaseOver(millis, beat) => {
-                    self.queue.background(millis, Event::ToProcess(name, epoch, In::LeaseOver(beat)));
-                }
                 Out::GiveUp => self.over_sea(name, Event::GiveUp(name, epoch)),
                 Out::Relay(to, ticket, command, meta) => {
                     let Some(other) = self.nodes.get(to).map(|node| node.epoch) else { continue };
@@ -517,7 +510,7 @@ impl World {
             return;
         }
         let holder = self.sea.take_lease((name, epoch), self.queue.now());
-        self.over_sea(name, Event::ToProcess(name, epoch, In::Lease(beat, Some(holder))));
+        self.over_sea(name, Event::ToProcess(name, epoch, In::Lease(beat, holder)));
     }
 
     fn act(&mut self, act: Act) {

@@ -1,7 +1,7 @@
 //! The desk of a process: stands by for the lease, loads, fences, decides while it holds, and lets go. The writer is the
 //! product's; this is its driver over the queue.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use muster_dispatch::{
     standby::Start,
@@ -69,12 +69,11 @@ pub struct Driver {
     state: State,
     /// Who holds it, as far as is known.
     holder: Option<Holder>,
-    /// When the lease, or word of it, was asked for last with success.
-    since: i64,
-    /// The beat of that.
+    /// At which beat the lease was renewed last, and which was the last.
     beat: u64,
     beats: u64,
-    asked: BTreeMap<u64, i64>,
+    /// At which beats it was asked for without an answer yet.
+    asked: BTreeSet<u64>,
     /// Which hold this is: what an earlier one asked for is nobody's.
     hold: u64,
     stopping: bool,
@@ -108,70 +107,38 @@ impl Driver {
 
 impl Process {
     /// Once a second: the lease is asked for, or renewed.
-    pub(super) fn beat(&mut self, at: Moment) {
+    pub(super) fn beat(&mut self) {
         self.desk.beats = self.desk.beats.saturating_add(1);
-        let beat = self.desk.beats;
         match self.desk.state {
             State::StandBy | State::Loading(_) | State::Holding(_) => {
-                self.desk.asked.insert(beat, at.since_start);
-                self.outs.push(Out::Lease(beat));
+                self.desk.asked.insert(self.desk.beats);
+                self.outs.push(Out::Lease(self.desk.beats));
             }
             State::Resting | State::Broken(_) | State::Stopped => {}
         }
-        let stale = at.since_start.saturating_sub(self.desk.since) >= LEASE;
-        if stale && matches!(self.desk.state, State::StandBy) {
-            self.desk.holder = None;
-        }
     }
 
-    pub(super) fn lease(&mut self, beat: u64, told: Option<Holder>, at: Moment) {
-        let Some(asked) = self.desk.asked.remove(&beat) else { return };
-        let Some(holder) = told else { return };
+    /// Who holds the lease that was asked for at that beat.
+    pub(super) fn lease(&mut self, beat: u64, holder: Holder) {
+        if !self.desk.asked.remove(&beat) {
+            return;
+        }
         let me = (self.name, self.epoch);
         let left = self.bug == Some(Bug::LeaseIsLeft) && self.desk.hold > 0;
         match (&self.desk.state, holder == me || self.bug == Some(Bug::AllHold)) {
             (State::StandBy, true) if !self.stopping && !left => {
-                self.desk.since = asked;
                 self.desk.beat = beat;
                 self.desk.holder = Some(me);
                 self.load();
-                self.lease_lasts(at);
             }
-            (State::StandBy, false) => {
-                self.desk.since = asked;
-                self.desk.holder = Some(holder);
-            }
-            (State::Loading(_) | State::Holding(_), true) => {
-                self.desk.since = asked;
-                self.desk.beat = beat;
-                self.lease_lasts(at);
-            }
+            (State::StandBy, false) => self.desk.holder = Some(holder),
+            (State::Loading(_) | State::Holding(_), true) => self.desk.beat = beat,
             (State::Loading(_) | State::Holding(_), false) => {
                 self.let_go(State::StandBy);
                 self.desk.holder = Some(holder);
             }
             (State::StandBy | State::Resting | State::Broken(_) | State::Stopped, _) => {}
         }
-    }
-
-    /// Whoever could not renew for as long as a lease lasts takes it for lost.
-    pub(super) fn lease_over(&mut self, beat: u64) {
-        let held = matches!(self.desk.state, State::Loading(_) | State::Holding(_));
-        if held && self.desk.beat == beat {
-            self.let_go(State::StandBy);
-            self.desk.holder = None;
-        }
-    }
-
-    /// From when it was asked for.
-    fn lease_lasts(&mut self, at: Moment) {
-        let left = self.desk.since.saturating_add(LEASE).saturating_sub(at.since_start);
-        self.outs.push(Out::LeaseOver(left, self.desk.beat));
-    }
-
-    /// A stretch went by in which only renewals happened.
-    pub fn renewed_for(&mut self, millis: i64) {
-        self.desk.since = self.desk.since.saturating_add(millis);
     }
 
     fn load(&mut self) {
