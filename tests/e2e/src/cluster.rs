@@ -2,11 +2,17 @@
 
 use std::{net::TcpListener, path::Path, time::Duration};
 
-use async_nats::jetstream::{self, stream::Info};
+use async_nats::jetstream::{
+    self,
+    stream::{Info, PeerInfo},
+};
 use futures::{StreamExt, future::join_all};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::nats::{Home, NatsServer, Servers, deployed};
+use crate::{
+    chaos::AtWork,
+    nats::{Home, NatsServer, Servers, deployed},
+};
 
 /// How many servers there are.
 pub const SIZE: usize = 3;
@@ -17,8 +23,37 @@ const STREAM: &str = "MUSTER_DRILL";
 /// Longer than servers need to elect a leader and to catch up, on a loaded machine too.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A leader hears from each follower every second.
+const HEARD: Duration = Duration::from_millis(1_500);
+
 /// Between two looks at the servers.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How long writes took to go on.
+#[derive(Clone, Copy, Debug)]
+pub struct Took {
+    /// In all.
+    pub all: Duration,
+    /// Since the last of the servers' elections, if there was any: how long a stream goes without a leader is theirs.
+    pub own: Duration,
+}
+
+impl Took {
+    /// Whether Muster went on as soon as its servers let it, within so long, and they did not take for ever.
+    pub fn is_in_time(&self, own: Duration) -> bool {
+        self.own <= own && self.all <= ELECTED_WITHIN + own
+    }
+
+    /// The longer of both times.
+    #[must_use]
+    pub fn max(self, other: Self) -> Self {
+        Self { all: self.all.max(other.all), own: self.own.max(other.own) }
+    }
+}
+
+/// A server that hears no leader lets itself be elected within four to nine seconds; if that fails, because two do so at once or
+/// because it lacks records, once more.
+const ELECTED_WITHIN: Duration = Duration::from_secs(18);
 
 /// Three servers. Dropping it stops them and removes their stores.
 pub struct Cluster {
@@ -90,12 +125,12 @@ impl Cluster {
         (0..SIZE).find(|n| name(*n) == leader).expect("one of ours leads")
     }
 
-    /// Waits until every server has every record.
+    /// Waits until every server has every record, and the leader has just heard from each.
     pub async fn whole(&self) {
+        let well = |replica: &&PeerInfo| replica.current && !replica.offline && replica.active < HEARD;
         let current = |info: &Info| {
             info.cluster.as_ref().is_some_and(|cluster| {
-                let followers = cluster.replicas.iter().filter(|replica| replica.current && !replica.offline).count();
-                cluster.leader.is_some() && followers == SIZE - 1
+                cluster.leader.is_some() && cluster.replicas.iter().filter(well).count() == SIZE - 1
             })
         };
         self.when(current).await;
@@ -123,6 +158,14 @@ impl Cluster {
     pub async fn leader_but(&self, n: usize) {
         let is_other = |leader: &String| *leader != name(n);
         self.when(|info| info.cluster.as_ref().and_then(|it| it.leader.as_ref()).is_some_and(is_other)).await;
+    }
+
+    /// How long writes take to go on, until so many commands more are answered.
+    pub async fn goes_on(&self, crowd: &mut AtWork, commands: usize) -> Took {
+        let began = Instant::now();
+        let all = crowd.goes_on(commands).await;
+        let elected = self.nodes.iter().filter_map(NatsServer::elected).max().unwrap_or(began);
+        Took { all, own: (began + all).saturating_duration_since(elected).min(all) }
     }
 
     /// Asks the leader to let another lead.

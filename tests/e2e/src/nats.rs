@@ -5,12 +5,13 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
-        OnceLock,
+        Arc, Mutex, OnceLock, PoisonError,
         mpsc::{self, RecvTimeoutError, Sender},
     },
     time::Duration,
 };
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 /// A server is ready within milliseconds; one with a large store, or on a loaded machine, within this.
 const READY_PATIENCE: Duration = Duration::from_secs(30);
@@ -68,6 +69,8 @@ pub struct NatsServer {
     /// What else it is started with.
     args: Vec<String>,
     store: PathBuf,
+    /// When it last said that it leads a stream.
+    elected: Arc<Mutex<Option<Instant>>>,
     /// Its store, if nobody else holds that.
     _directory: Option<TempDir>,
 }
@@ -111,7 +114,16 @@ impl NatsServer {
             None => (directory.path().to_owned(), Some(directory)),
         };
         let config = config.to_owned();
-        let mut server = Self { ports: None, process: None, config, home, args, store, _directory: directory };
+        let mut server = Self {
+            ports: None,
+            process: None,
+            config,
+            home,
+            args,
+            store,
+            elected: Arc::default(),
+            _directory: directory,
+        };
         server.restart();
         server
     }
@@ -124,6 +136,11 @@ impl NatsServer {
     /// Where the server tells about itself; the same after a restart.
     pub fn monitor_url(&self) -> String {
         format!("http://{}:{}", self.home.host, self.ports().monitor)
+    }
+
+    /// When it was last elected to lead a stream, if ever.
+    pub fn elected(&self) -> Option<Instant> {
+        *self.elected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where the server keeps its records.
@@ -197,7 +214,8 @@ impl NatsServer {
         let log = process.stderr.take().expect("its log is ours");
         self.process = Some(process);
         let (ready, is_ready) = mpsc::channel();
-        std::thread::spawn(move || read_log(log, &ready));
+        let elected = self.elected.clone();
+        std::thread::spawn(move || read_log(log, &ready, &elected));
         match is_ready.recv_timeout(READY_PATIENCE) {
             Ok(Ok(ports)) => self.ports = Some(ports),
             Ok(Err(log)) => return Err(log),
@@ -230,7 +248,7 @@ impl Drop for NatsServer {
 
 /// Reads the server's log to its end, so that the server never waits for a reader, and tells when it is ready or why it is
 /// not.
-fn read_log(log: impl Read, ready: &Sender<Result<Ports, String>>) {
+fn read_log(log: impl Read, ready: &Sender<Result<Ports, String>>, elected: &Mutex<Option<Instant>>) {
     let mut ports = Ports { clients: 0, monitor: 0 };
     let mut whole = String::new();
     for line in BufReader::new(log).lines().map_while(Result::ok) {
@@ -242,6 +260,8 @@ fn read_log(log: impl Read, ready: &Sender<Result<Ports, String>>) {
         } else if line.contains("Server is ready") {
             // A test that has given up waiting has no use for it.
             drop(ready.send(Ok(ports)));
+        } else if line.contains("JetStream cluster new stream leader") {
+            *elected.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         }
         whole.push_str(&line);
         whole.push('\n');
