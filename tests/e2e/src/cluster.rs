@@ -6,7 +6,7 @@ use async_nats::jetstream::{
     self,
     stream::{Info, PeerInfo},
 };
-use futures::{StreamExt, future::join_all};
+use futures::{StreamExt, TryStreamExt, future::join_all};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
@@ -120,12 +120,14 @@ impl Cluster {
 
     /// Which server leads the realm's stream, once all that run agree and have every record.
     pub async fn leader(&self) -> usize {
-        let info = self.when(|info| info.cluster.as_ref().is_some_and(|cluster| cluster.leader.is_some())).await;
+        let info =
+            self.when(STREAM, |info| info.cluster.as_ref().is_some_and(|cluster| cluster.leader.is_some())).await;
         let leader = info.cluster.and_then(|cluster| cluster.leader).expect("looked for");
         (0..SIZE).find(|n| name(*n) == leader).expect("one of ours leads")
     }
 
-    /// Waits until every server has every record, and the leader has just heard from each.
+    /// Waits until every server has all of every stream, and the leaders have just heard from each: one that still catches up is
+    /// as good as gone when another goes.
     pub async fn whole(&self) {
         let well = |replica: &&PeerInfo| replica.current && !replica.offline && replica.active < HEARD;
         let current = |info: &Info| {
@@ -133,7 +135,21 @@ impl Cluster {
                 cluster.leader.is_some() && cluster.replicas.iter().filter(well).count() == SIZE - 1
             })
         };
-        self.when(current).await;
+        for stream in self.streams().await {
+            self.when(&stream, current).await;
+        }
+    }
+
+    async fn streams(&self) -> Vec<String> {
+        let (_client, context) = self.client().await;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Ok(streams) = context.stream_names().try_collect().await {
+                return streams;
+            }
+            assert!(Instant::now() < deadline, "the servers do not say what they keep");
+            sleep(LOOK_EVERY).await;
+        }
     }
 
     /// Waits until every server hears every other: what was sent over a line that was cut may be sent again only seconds after
@@ -157,7 +173,7 @@ impl Cluster {
     /// Waits until another than this server leads.
     pub async fn leader_but(&self, n: usize) {
         let is_other = |leader: &String| *leader != name(n);
-        self.when(|info| info.cluster.as_ref().and_then(|it| it.leader.as_ref()).is_some_and(is_other)).await;
+        self.when(STREAM, |info| info.cluster.as_ref().and_then(|it| it.leader.as_ref()).is_some_and(is_other)).await;
     }
 
     /// How long writes take to go on, until so many commands more are answered.
@@ -190,11 +206,11 @@ impl Cluster {
         drop(client.request(subject, wish.into()).await);
     }
 
-    async fn when(&self, is_so: impl Fn(&Info) -> bool) -> Info {
+    async fn when(&self, stream: &str, is_so: impl Fn(&Info) -> bool) -> Info {
         let (_client, context) = self.client().await;
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Ok(stream) = context.get_stream(STREAM).await
+            if let Ok(stream) = context.get_stream(stream).await
                 && is_so(stream.cached_info())
             {
                 return stream.cached_info().clone();
