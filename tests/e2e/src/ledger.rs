@@ -66,7 +66,7 @@ fn frame(n: u64) -> Uuid {
 }
 
 /// The journal looks into no frame: what fills it, and its number.
-fn bytes(n: u64, size: usize) -> Bytes {
+pub fn bytes(n: u64, size: usize) -> Bytes {
     let mut bytes = vec![FILL; size - size_of_val(&n)];
     bytes.extend(n.to_be_bytes());
     bytes.into()

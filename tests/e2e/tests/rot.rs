@@ -2,8 +2,9 @@
 //! whoever operates Muster is told.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use muster_domain::kernel::SubjectRef;
 use muster_e2e::{
-    ledger::{connect, is_record, subject, write, write_surely},
+    ledger::{bytes, connect, is_record, subject, write, write_surely},
     nats::NatsServer,
     rot::{self, Outcome, rot},
 };
@@ -11,6 +12,7 @@ use muster_journal::{
     append::Lost,
     jetstream::JetStream,
     port::{Journal, ReadError},
+    vault::{Cabinet, OnJetStream},
 };
 use muster_runtime::clock::{Clock, SystemClock};
 use muster_sim::run::rng::Rng;
@@ -19,6 +21,8 @@ use std::time::Duration;
 /// So many of such a size need more than one block.
 const RECORDS: u64 = 5_000;
 const RECORD_BYTES: usize = 2_000;
+/// So many people are kept in the vault.
+const KEPT: u64 = 500;
 /// The bit is of an earlier block: a lone server that loses the end of its log has nothing left to show it.
 const SEED: u64 = 3;
 /// Of one the server lacks records when it leads, of the other it counts them and does not give them.
@@ -79,6 +83,29 @@ async fn nothing_is_decided_on_the_word_of_a_server_that_does_not_give_what_it_c
     }
     assert!(gives(&journal, 7).await, "what is whole is read");
     assert_eq!(journal.head(&subject(RECORDS)).await, Ok(0), "what never was is not there");
+}
+
+/// What identifies people stands beside the log, in a stream from which some is erased: only a subject's count tells.
+#[tokio::test]
+async fn nobody_is_taken_for_forgotten_whom_a_server_counts_and_does_not_give() {
+    let mut server = NatsServer::start();
+    let whose = |n: u64| SubjectRef::parse(&format!("s-{n}")).unwrap();
+    let cabinet = OnJetStream::open(&connect(&server).await).await.unwrap();
+    for n in 0..KEPT {
+        cabinet.put(&whose(n), bytes(n, RECORD_BYTES).to_vec()).await.unwrap();
+    }
+    server.stop();
+    let rotten = rot(server.store(), 3, &mut Rng::new(SEED, "rot"));
+    server.restart();
+    let cabinet = OnJetStream::open(&connect(&server).await).await.unwrap();
+    for n in rotten.iter().copied() {
+        let (read, removed) = (cabinet.get(&whose(n)).await, cabinet.remove(&whose(n)).await);
+        assert!(read.as_ref().is_err_and(|says| says.contains("does not give")), "of {n} this was read: {read:?}");
+        assert!(removed.is_err(), "it cannot be erased either: {removed:?}");
+    }
+    let whole = (0..KEPT).find(|n| !rotten.contains(n)).unwrap();
+    assert_eq!(cabinet.get(&whose(whole)).await, Ok(Some(bytes(whole, RECORD_BYTES).to_vec())));
+    assert_eq!(cabinet.get(&whose(KEPT)).await, Ok(None), "nobody that never was");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
