@@ -16,7 +16,7 @@ use muster_domain::dispatch::desk::Command;
 use muster_edge::Edge;
 use muster_journal::{
     engine::{Broken, Done, Meta, Undone, follower::View},
-    lease::{Holding, Lease},
+    lease::{Holding, Lease, LeaseError},
 };
 use muster_runtime::retry::Pauses;
 use tokio::{
@@ -32,6 +32,10 @@ const WAITING_MAX: usize = 1024;
 
 /// Whoever stands by asks for the lease so often: a desk that was given up has a new holder within a second.
 const ASK_EVERY: Duration = Duration::from_millis(200);
+
+/// Of a lease that has been silent for so long nobody knows who holds it: its servers do not elect a leader, this process is cut
+/// off.
+const FORGOTTEN: Duration = Duration::from_secs(30);
 
 /// A holder that lasted so long was in good health: pauses begin again with the shortest.
 const HEALTHY: Duration = Duration::from_secs(10);
@@ -166,7 +170,7 @@ pub struct Driver {
 enum Ended {
     /// It was told to stop, and has answered whoever waited.
     Told,
-    /// The lease is another's.
+    /// The lease is another's, or this process may not hold it.
     LeaseLost(Holder),
     /// The writer stopped.
     Writer(Stop),
@@ -188,7 +192,7 @@ impl Driver {
             let mut keeping = AbortOnDropHandle::new(keeping);
             let ended = tokio::select! {
                 ended = holding::hold(&self.edge, &standby, &mut self.calls) => ended,
-                peer = &mut keeping => Ended::LeaseLost(peer.map_or(Holder::Nobody, Holder::Theirs)),
+                holder = &mut keeping => Ended::LeaseLost(holder.unwrap_or(Holder::Nobody)),
                 broken = log_breaks(&self.edge) => Ended::Writer(Stop::Broken(broken)),
             };
             if since.elapsed() > HEALTHY {
@@ -202,6 +206,7 @@ impl Driver {
                 }
                 Ended::Writer(Stop::Overtaken) => {
                     tracing::warn!("another process wrote the desk: reading it again");
+                    self.tell(Holder::Nobody);
                     self.pause(&mut pauses).await;
                 }
                 Ended::Writer(Stop::Unavailable(why)) => {
@@ -218,15 +223,26 @@ impl Driver {
 
     /// Waits for the lease; whether it came before the process stops. Whoever asks meanwhile has come too early or too late.
     async fn stand_by(&mut self, me: &str) -> bool {
+        let mut heard = Instant::now();
         loop {
             if self.edge.stopping.is_cancelled() {
                 return false;
             }
             match lease::take(self.lease.as_ref(), me).await {
                 Ok(Holding::Mine) => return true,
-                Ok(Holding::Theirs(other)) => drop(self.tell(Holder::Theirs(Peer::parse(&other)))),
+                Ok(Holding::Theirs(other)) => {
+                    heard = Instant::now();
+                    self.tell(Holder::Theirs(Peer::parse(&other)));
+                }
                 // Whoever holds it goes on meanwhile, and is asked as before.
-                Err(error) => tracing::debug!(%error, "the lease does not answer"),
+                Err(LeaseError::Silent(why)) if heard.elapsed() < FORGOTTEN => {
+                    tracing::debug!(why, "the lease does not answer");
+                }
+                Err(error) => {
+                    if self.tell(Holder::Nobody) {
+                        tracing::warn!(%error, "nobody is known to hold the desk");
+                    }
+                }
             }
             let again = tokio::time::sleep(ASK_EVERY);
             tokio::pin!(again);
@@ -270,7 +286,11 @@ impl Driver {
 
     /// Decides nothing more: what stands in the log must be looked at by people first.
     async fn stay_broken(mut self, me: &str, broken: Broken) {
-        tracing::error!(%broken, "the desk decides nothing more: the log cannot be trusted");
+        if broken.is_newer() {
+            tracing::error!(%broken, "the desk decides nothing more here: this build is older than the log");
+        } else {
+            tracing::error!(%broken, "the desk decides nothing more: the log cannot be trusted");
+        }
         self.state.send_replace(State { holder: Holder::Nobody, broken: Some(broken.clone()) });
         self.give_up(me).await;
         loop {

@@ -73,7 +73,7 @@ pub enum Undone {
 }
 
 impl Broken {
-    /// Whether nothing is wrong with the log: this build is older than what wrote it.
+    /// Whether most likely nothing is wrong with the log: this build is older than what wrote it.
     pub const fn is_newer(&self) -> bool {
         match self {
             Self::Undecodable { what, .. } => what.newer,

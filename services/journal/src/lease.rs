@@ -2,7 +2,8 @@
 //!
 //! A lease makes two deciders rare, not impossible: whoever holds it may have lost it a moment ago. What makes two harmless is
 //! the expected sequence of every append. So whoever holds it and hears nothing of it goes on: most often its servers elect a
-//! leader, and nobody else could take it either.
+//! leader, and nobody else can take it meanwhile; if it is this process alone that hears nothing, the next holder's fence stops
+//! it.
 
 use crate::{
     crash::{self, Boundary},
@@ -31,10 +32,16 @@ pub enum Holding {
     Theirs(String),
 }
 
-/// The lease cannot be asked for.
+/// Why it is not known who holds a lease.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the lease cannot be asked for: {0}")]
-pub struct LeaseError(pub String);
+pub enum LeaseError {
+    /// It does not answer: nothing is known.
+    #[error("the lease cannot be asked for: {0}")]
+    Silent(String),
+    /// This process may not write, so it may not hold the lease either.
+    #[error("{0}")]
+    ClockOff(ClockOff),
+}
 
 /// One lease.
 #[async_trait]
@@ -72,7 +79,7 @@ impl Shared {
     /// The lease named `key` (`a-z`, `0-9`, `-`) of the journal's realm.
     pub async fn open(journal: &JetStream, key: &str) -> Result<Self, LeaseError> {
         // The servers keep one value per key: with more, they would show the old one after the holder's has gone.
-        let bucket = bucket::open(journal, "MUSTER_LEASES", LEASE).await.map_err(LeaseError)?;
+        let bucket = bucket::open(journal, "MUSTER_LEASES", LEASE).await.map_err(LeaseError::Silent)?;
         Ok(Self { bucket, key: format!("{}.{key}", journal.realm()), clock_off: journal.clock_off() })
     }
 
@@ -94,7 +101,7 @@ impl Lease for Shared {
     async fn take(&self, me: &str) -> Result<Holding, LeaseError> {
         // Whoever may not write leaves it to others.
         if let Some(off) = *self.clock_off.borrow() {
-            return Err(LeaseError(off.to_string()));
+            return Err(LeaseError::ClockOff(off));
         }
         let (holder, revision) = self.holder().await?;
         let (before, after) = match holder {
@@ -111,7 +118,7 @@ impl Lease for Shared {
             // Somebody was faster, or the entry has just been forgotten.
             Err(error) if error.kind() == UpdateErrorKind::WrongLastRevision => match self.holder().await?.0 {
                 Some(other) if other != me => Ok(Holding::Theirs(other)),
-                _ => Err(LeaseError("it is changing hands: ask again".to_owned())),
+                _ => Err(LeaseError::Silent("it is changing hands: ask again".to_owned())),
             },
             Err(error) => Err(failed(error)),
         }
@@ -131,5 +138,5 @@ impl Lease for Shared {
 }
 
 fn failed(error: impl std::error::Error) -> LeaseError {
-    LeaseError(crate::jetstream::described(&error))
+    LeaseError::Silent(crate::jetstream::described(&error))
 }

@@ -10,7 +10,7 @@
 //!
 //! Encoding is deterministic. Decoding is exact: bytes that this build would not have written in that version are refused,
 //! never half understood, because a decision on half a fact is a wrong one. So while a realm is upgraded, a process that meets
-//! what a newer one wrote goes no further and sends its callers to the others.
+//! what a newer one wrote stops, and its callers ask the others.
 
 mod keep;
 
@@ -137,7 +137,7 @@ pub struct Undecodable {
     pub event: Option<(String, u32)>,
     /// What is wrong.
     pub what: String,
-    /// Nothing, with the log: it says more than this build knows, so a newer one has written it.
+    /// It says more than this build knows: most likely a newer one wrote it, and nothing is wrong with the log.
     pub newer: bool,
 }
 
@@ -148,7 +148,7 @@ impl fmt::Display for Undecodable {
             Some((name, version)) => write!(f, "{place} ({name} version {version}): {}", self.what)?,
             None => write!(f, "{place}: {}", self.what)?,
         }
-        f.write_str(if self.newer { "; a newer Muster wrote it: upgrade this one" } else { "" })
+        f.write_str(if self.newer { "; if a newer Muster wrote it, upgrade this one" } else { "" })
     }
 }
 

@@ -149,7 +149,8 @@ fn accept(settings: &[Unsafe]) -> String {
 }
 
 impl From<LeaseError> for StorageError {
-    fn from(LeaseError(why): LeaseError) -> Self {
+    fn from(error: LeaseError) -> Self {
+        let why = error.to_string();
         Self::Beside { what: "the desk's lease", why }
     }
 }

@@ -16,6 +16,9 @@ use tokio::time::Instant;
 /// A server is ready within milliseconds; one with a large store, or on a loaded machine, within this.
 const READY_PATIENCE: Duration = Duration::from_secs(30);
 
+/// What writes wait for when it has no leader: the log, and the vault. Nothing waits for the lease.
+const WRITES_WAIT_FOR: [&str; 2] = [" MUSTER_", " KV_MUSTER_VAULT_"];
+
 /// A configuration that Muster is deployed with.
 pub(crate) fn deployed(name: &str) -> PathBuf {
     Path::new(ROOT).join("deploy/nats").join(name)
@@ -69,8 +72,8 @@ pub struct NatsServer {
     /// What else it is started with.
     args: Vec<String>,
     store: PathBuf,
-    /// When it last said that it leads a stream.
-    elected: Arc<Mutex<Option<Instant>>>,
+    /// When it said that it leads a stream, of those that writes wait for.
+    elected: Arc<Mutex<Vec<Instant>>>,
     /// Its store, if nobody else holds that.
     _directory: Option<TempDir>,
 }
@@ -138,9 +141,9 @@ impl NatsServer {
         format!("http://{}:{}", self.home.host, self.ports().monitor)
     }
 
-    /// When it was last elected to lead a stream, if ever.
-    pub fn elected(&self) -> Option<Instant> {
-        *self.elected.lock().unwrap_or_else(PoisonError::into_inner)
+    /// When it was elected to lead the log or the vault.
+    pub fn elected(&self) -> Vec<Instant> {
+        self.elected.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Where the server keeps its records.
@@ -248,7 +251,7 @@ impl Drop for NatsServer {
 
 /// Reads the server's log to its end, so that the server never waits for a reader, and tells when it is ready or why it is
 /// not.
-fn read_log(log: impl Read, ready: &Sender<Result<Ports, String>>, elected: &Mutex<Option<Instant>>) {
+fn read_log(log: impl Read, ready: &Sender<Result<Ports, String>>, elected: &Mutex<Vec<Instant>>) {
     let mut ports = Ports { clients: 0, monitor: 0 };
     let mut whole = String::new();
     for line in BufReader::new(log).lines().map_while(Result::ok) {
@@ -260,8 +263,8 @@ fn read_log(log: impl Read, ready: &Sender<Result<Ports, String>>, elected: &Mut
         } else if line.contains("Server is ready") {
             // A test that has given up waiting has no use for it.
             drop(ready.send(Ok(ports)));
-        } else if line.contains("JetStream cluster new stream leader") {
-            *elected.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        } else if line.contains("new stream leader") && WRITES_WAIT_FOR.iter().any(|stream| line.contains(stream)) {
+            elected.lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
         }
         whole.push_str(&line);
         whole.push('\n');

@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout};
 use crate::{
     cast::{Cast, contact, facts, id},
     chaos::{Addresses, AtWork, Crowd},
-    cluster::{Cluster, SIZE, Took},
+    cluster::{Cluster, ELECTED_WITHIN, SIZE, Took},
     fleet::{Fleet, Pace, ROLES},
     ledger::realm,
     nats::{Home, Servers, deployed},
@@ -90,7 +90,7 @@ impl Knows {
     fn cuts(self) -> Vec<Cut> {
         match self {
             Self::One => vec![Cut::Leader, Cut::MuteLeader, Cut::Follower, Cut::All],
-            Self::All => vec![Cut::Leader, Cut::Follower, Cut::OneLine],
+            Self::All => vec![Cut::Leader, Cut::MuteLeader, Cut::Follower, Cut::OneLine],
         }
     }
 }
@@ -144,7 +144,7 @@ async fn cut_all(seed: u64, knows: Knows) -> (Vec<(Cut, Took)>, Counts) {
     let counts = verdict(&fleet, seen).await;
     fleet.nats.cluster.whole().await;
     assert_eq!(fleet.journal().await.safety().await, [], "seed {seed}: every replica is whole");
-    let in_time = goes_on_after.iter().all(|(cut, took)| took.is_in_time(knows.may_take(*cut)));
+    let in_time = goes_on_after.iter().all(|(cut, took)| took.is_in_time(knows.may_take(*cut), ELECTED_WITHIN));
     assert!(in_time, "seed {seed}: {goes_on_after:?}");
     (goes_on_after, counts)
 }
@@ -208,16 +208,14 @@ impl Befalling {
         let (network, leader) = (&site.network, site.cluster.leader().await);
         let alone = if cut == Cut::Follower { (leader + 1 + lots.index(SIZE - 1)) % SIZE } else { leader };
         let took = match cut {
-            Cut::Leader | Cut::Follower => {
-                network.lines_of(alone).for_each(|(one, other)| network.cut(one, other));
+            Cut::Leader | Cut::MuteLeader | Cut::Follower => {
+                for (one, other) in network.lines_of(alone) {
+                    if cut == Cut::MuteLeader { network.mute(one, other) } else { network.cut(one, other) }
+                }
                 match site.knows {
                     Knows::One => self.both_sides(site, alone).await,
                     Knows::All => self.goes_on_for(site, LONG).await,
                 }
-            }
-            Cut::MuteLeader => {
-                network.lines_of(alone).for_each(|(one, other)| network.mute(one, other));
-                self.both_sides(site, alone).await
             }
             Cut::OneLine => {
                 network.cut(leader, (leader + 1 + lots.index(SIZE - 1)) % SIZE);

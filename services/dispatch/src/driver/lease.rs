@@ -3,22 +3,25 @@
 use muster_journal::lease::{Holding, LEASE, Lease, LeaseError, RENEW_EVERY};
 use tokio::time::{sleep, timeout};
 
-use super::Peer;
+use super::{Holder, Peer};
 
 /// Asks for the lease once.
 pub(super) async fn take(lease: &dyn Lease, me: &str) -> Result<Holding, LeaseError> {
-    timeout(LEASE, lease.take(me)).await.unwrap_or_else(|_| Err(LeaseError("no answer came in time".to_owned())))
+    timeout(LEASE, lease.take(me))
+        .await
+        .unwrap_or_else(|_| Err(LeaseError::Silent("no answer came in time".to_owned())))
 }
 
-/// Renews the lease until another holds it; gives that one. A lease that does not answer is nobody's to take, so whoever holds
+/// Renews the lease until it is lost; gives whose it is then. A lease that does not answer is nobody's to take, so whoever holds
 /// it goes on; if it is this process alone that hears nothing, the next holder's fence stops it at its next append.
-pub(super) async fn keep(lease: &dyn Lease, me: &str) -> Peer {
+pub(super) async fn keep(lease: &dyn Lease, me: &str) -> Holder {
     loop {
         sleep(RENEW_EVERY).await;
         match take(lease, me).await {
             Ok(Holding::Mine) => {}
-            Ok(Holding::Theirs(other)) => return Peer::parse(&other),
-            Err(error) => tracing::warn!(%error, "the lease was not renewed"),
+            Ok(Holding::Theirs(other)) => return Holder::Theirs(Peer::parse(&other)),
+            Err(LeaseError::Silent(why)) => tracing::warn!(why, "the lease was not renewed"),
+            Err(LeaseError::ClockOff(_)) => return Holder::Nobody,
         }
     }
 }
@@ -55,12 +58,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_lease_is_kept_through_silence_until_another_holds_it() {
-        let fails = || Err(LeaseError("no route".to_owned()));
+        let fails = || Err(LeaseError::Silent("no route".to_owned()));
         let theirs = Ok(Holding::Theirs("http://b:1 secret".to_owned()));
         let answers = vec![Ok(Holding::Mine), fails(), fails(), fails(), fails(), Ok(Holding::Mine), theirs];
         let (lease, began) = (Scripted(Mutex::new(answers.into())), Instant::now());
-        let peer = keep(&lease, "me").await;
-        assert_eq!(peer, Peer { address: "http://b:1".to_owned(), secret: "secret".to_owned() });
+        let peer = Peer { address: "http://b:1".to_owned(), secret: "secret".to_owned() };
+        assert_eq!(keep(&lease, "me").await, Holder::Theirs(peer));
         assert_eq!(began.elapsed(), RENEW_EVERY * 7);
         let silent = timeout(LEASE * 100, keep(&lease, "me")).await;
         assert!(silent.is_err(), "without an answer nothing is lost");

@@ -28,7 +28,7 @@ use muster_runtime::{clock::ManualClock, ids};
 use tonic::Code;
 use uuid::Uuid;
 
-use crate::scene::{PATIENCE, Scene, provider};
+use crate::scene::{PATIENCE, Scene, Seat, provider};
 
 /// A command of provider `a`, and what goes with it.
 fn see(number: usize) -> (Command, Meta) {
@@ -63,6 +63,23 @@ async fn what_is_asked_at_once_leaves_as_one_frame() {
     let indices: Vec<_> = answers.iter().map(|answer| answer.as_ref().unwrap().position.index).collect();
     assert_eq!(indices, (0..40).collect::<Vec<_>>());
     assert_eq!(scene.rig.edge.journal.last().await.unwrap(), before + 1);
+}
+
+/// A lease lasts three seconds, and is renewed every second.
+#[tokio::test]
+async fn a_holder_whose_lease_falls_silent_goes_on() {
+    let seat = Arc::new(Seat::default());
+    let scene = Scene::on(Arc::new(Memory::new()), ManualClock::at(START), seat.clone()).holding().await;
+    scene.enrol("a", 1).await;
+    scene.grant("r-1", "chu-rouen", 3).await;
+    scene.offers("pending", 1).await;
+    seat.fall_silent();
+    while seat.asked_in_vain() < 5 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(scene.desk.state().borrow().holder, Holder::Mine);
+    let (command, meta) = see(1);
+    assert!(scene.desk.ask(command, meta).await.is_ok());
 }
 
 #[tokio::test]

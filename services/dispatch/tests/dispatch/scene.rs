@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -45,25 +48,43 @@ pub const OFFER_STANDS: Duration = Duration::from_hours(1);
 
 /// A lease among the processes of a test.
 #[derive(Default)]
-pub struct Seat(Mutex<Option<String>>);
+pub struct Seat {
+    holder: Mutex<Option<String>>,
+    is_silent: AtomicBool,
+    asked_in_vain: AtomicUsize,
+}
 
 impl Seat {
     /// Whoever holds it is forgotten, as if it had not renewed in time.
     pub fn vacate(&self) {
-        *self.0.lock().unwrap() = None;
+        *self.holder.lock().unwrap() = None;
+    }
+
+    /// It answers nobody any more.
+    pub fn fall_silent(&self) {
+        self.is_silent.store(true, Ordering::Relaxed);
+    }
+
+    /// How often it was asked since.
+    pub fn asked_in_vain(&self) -> usize {
+        self.asked_in_vain.load(Ordering::Relaxed)
     }
 }
 
 #[async_trait]
 impl Lease for Seat {
     async fn take(&self, me: &str) -> Result<Holding, LeaseError> {
-        let mut holder = self.0.lock().unwrap();
+        if self.is_silent.load(Ordering::Relaxed) {
+            self.asked_in_vain.fetch_add(1, Ordering::Relaxed);
+            return Err(LeaseError::Silent("no route".to_owned()));
+        }
+        let mut holder = self.holder.lock().unwrap();
         let holder = holder.get_or_insert_with(|| me.to_owned());
         Ok(if holder == me { Holding::Mine } else { Holding::Theirs(holder.clone()) })
     }
 
     async fn give_up(&self, me: &str) -> Result<(), LeaseError> {
-        self.0.lock().unwrap().take_if(|holder| holder == me);
+        self.holder.lock().unwrap().take_if(|holder| holder == me);
         Ok(())
     }
 }

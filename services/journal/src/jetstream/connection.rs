@@ -9,20 +9,23 @@ use async_nats::{
     jetstream::{Context, context::ContextBuilder},
 };
 use std::{
+    hash::{BuildHasher, RandomState},
     sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::time::{Instant, timeout_at};
 
 /// A server that has reached no leader for so long may be cut off from the others. If instead they elect one, which takes four
-/// to nine seconds (`raft.go`), it costs nothing to wait for that at another server.
+/// to nine seconds (`raft.go`), it costs little to wait for that at another server: what is under way has no answer to come.
 const LED_WITHIN: Duration = Duration::from_secs(4);
 
 /// A connection to any of the servers.
 pub(super) struct Connection {
     client: Client,
-    /// Until when a leader must be heard over it.
-    led_until: Mutex<Instant>,
+    /// Whether there is another server to go to.
+    has_choice: bool,
+    /// Which server it leads to, and until when a leader must be heard there.
+    led_until: Mutex<(String, Instant)>,
 }
 
 impl Connection {
@@ -32,13 +35,18 @@ impl Connection {
         let servers: Vec<ServerAddr> =
             servers.iter().map(|server| server.parse()).collect::<Result<_, _>>().map_err(invalid)?;
         let (mut delays, last) = (Delays::new(), Arc::default());
+        // Drawn, so that not all processes begin with the same server.
+        let first = usize::try_from(RandomState::new().hash_one(0) >> 1).unwrap_or_default();
         loop {
-            let mut connecting = connect_options(options, Arc::clone(&last));
+            let mut connecting = connect_options(options, first, Arc::clone(&last));
             if let Some(credentials) = &options.credentials {
                 connecting = connecting.credentials_file(credentials).await.map_err(invalid)?;
             }
             match timeout_at(deadline, connecting.connect(&servers[..])).await {
-                Ok(Ok(client)) => return Ok(Self { client, led_until: Mutex::new(Instant::now() + LED_WITHIN) }),
+                Ok(Ok(client)) => {
+                    let led_until = Mutex::new((client.server_info().server_id, Instant::now() + LED_WITHIN));
+                    return Ok(Self { client, has_choice: servers.len() > 1, led_until });
+                }
                 Ok(Err(error)) => {
                     delays.wait_until(deadline).await.map_err(|_| ConnectError::Unavailable(error.to_string()))?
                 }
@@ -62,37 +70,38 @@ impl Connection {
         self.client.connection_state() == State::Connected
     }
 
-    /// A server that reaches no leader for too long is left for another.
+    /// A server that reaches no leader for too long is left for another, if there is one.
     pub(super) async fn stay_if(&self, is_led: bool) {
+        let server = self.client.server_info();
         {
             let (mut until, now) = (lock(&self.led_until), Instant::now());
-            let stays = is_led || now < *until;
-            if is_led || !stays {
-                *until = now + LED_WITHIN;
+            // A connection that is lost looks for another server by itself, and gets its time there.
+            if is_led || until.0 != server.server_id || !self.is_up() {
+                *until = (server.server_id, now + LED_WITHIN);
             }
-            // A connection that is lost looks for another server by itself.
-            if stays || !self.is_up() {
+            if now < until.1 || !self.has_choice {
                 return;
             }
         }
-        let server = self.client.server_info().server_name;
-        tracing::warn!(server, "this server reaches no leader of the journal: another is tried");
+        tracing::warn!(server.server_name, "this server reaches no leader of the journal: another is tried");
         if let Err(error) = self.client.force_reconnect().await {
             tracing::error!(%error, "the connection to the journal has ended");
         }
     }
 }
 
-fn connect_options(options: &Options, last: Arc<Mutex<Option<ServerAddr>>>) -> ConnectOptions {
+fn connect_options(options: &Options, first: usize, last: Arc<Mutex<Option<ServerAddr>>>) -> ConnectOptions {
     let connecting = ConnectOptions::new()
         .name("muster")
         // A dead server must be noticed in seconds; the default takes minutes.
         .ping_interval(Duration::from_secs(1))
         .connection_timeout(Duration::from_secs(2))
         .request_timeout(Some(options.answer_timeout))
+        // Those are reached by names that their certificates bear; others would be the same ones under other names.
+        .ignore_discovered_servers()
         .reconnect_delay_callback(|tries| Duration::from_millis(20 << tries.min(5)))
         .reconnect_to_server_callback(move |servers, _| {
-            let next = next(&servers, &mut lock(&last));
+            let next = next(&servers, first, &mut lock(&last));
             async { next.map(|addr| ReconnectToServer { addr, delay: None }) }
         });
     match &options.certificate_authority {
@@ -102,13 +111,11 @@ fn connect_options(options: &Options, last: Arc<Mutex<Option<ServerAddr>>>) -> C
 }
 
 /// The server that is tried next: any but the last, if there are others, and those that failed after all that did not; of these
-/// the first after the last. Processes begin with different ones.
-fn next(servers: &[Server], last: &mut Option<ServerAddr>) -> Option<ServerAddr> {
+/// the first after the last. The very first is the `first`-th, counted round and round.
+fn next(servers: &[Server], first: usize, last: &mut Option<ServerAddr>) -> Option<ServerAddr> {
     let is_last = |server: &Server| Some(&server.addr) == last.as_ref();
-    let process = usize::try_from(std::process::id()).unwrap_or_default();
-    let after = servers.iter().position(is_last).map_or(process, |at| at.saturating_add(1));
-    let count = servers.len().max(1);
-    let ring = servers.iter().cycle().skip(after % count).take(servers.len());
+    let after = servers.iter().position(is_last).map_or(first, |at| at.saturating_add(1));
+    let ring = servers.iter().cycle().skip(after % servers.len().max(1)).take(servers.len());
     *last = ring.min_by_key(|server| (is_last(server), server.failed_attempts)).map(|server| server.addr.clone());
     last.clone()
 }
@@ -124,7 +131,8 @@ mod tests {
 
     #[test]
     fn servers_are_tried_in_turn_and_those_that_failed_last() {
-        let tried = |servers: &[Server], last: &mut _| (0..4).filter_map(|_| next(servers, last)).collect::<Vec<_>>();
+        let tried =
+            |servers: &[Server], last: &mut _| (0..4).filter_map(|_| next(servers, 7, last)).collect::<Vec<_>>();
         let [one, two, three] = [1, 2, 3].map(|n| server(n, 0).addr);
         let all = [server(1, 0), server(2, 0), server(3, 0)];
         assert_eq!(tried(&all, &mut Some(one.clone())), [&two, &three, &one, &two].map(Clone::clone));
@@ -132,6 +140,7 @@ mod tests {
         assert_eq!(tried(&failed, &mut Some(one.clone())), [&three, &one, &three, &one].map(Clone::clone));
         let alone = [server(1, 7)];
         assert_eq!(tried(&alone, &mut None), [&one, &one, &one, &one].map(Clone::clone), "there is no other");
-        assert_eq!(next(&[], &mut None), None);
+        assert_eq!(next(&all, 7, &mut None), Some(two));
+        assert_eq!(next(&[], 7, &mut None), None);
     }
 }

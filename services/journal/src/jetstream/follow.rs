@@ -92,6 +92,7 @@ impl Follower {
             match self.try_open().await {
                 Ok(messages) => return Ok(Source { messages, fresh: true }),
                 Err(ReadError::Unavailable(why)) => {
+                    ahead_since = None;
                     tracing::debug!(why, next = self.next, "following waits for the servers")
                 }
                 Err(gap) => {

@@ -30,9 +30,24 @@ impl Leader {
         &self.stream_name
     }
 
-    /// How many records of a subject it counts.
-    pub(crate) async fn counts(&self, subject: &str) -> Result<u64, ReadError> {
-        self.told(Some(subject)).await.map(|told| told.state.counted())
+    /// Reads while one and the same leads; also how many records it counted before and after, of one subject or of all.
+    pub(crate) async fn read<T, F>(
+        &self,
+        subject: Option<&str>,
+        read: impl Fn() -> F,
+    ) -> Result<(T, (u64, u64)), String>
+    where
+        F: Future<Output = Result<T, String>>,
+    {
+        loop {
+            let before = self.told(subject).await.map_err(|error| error.to_string())?;
+            let value = read().await?;
+            let after = self.told(subject).await.map_err(|error| error.to_string())?;
+            if before.cluster.led == after.cluster.led {
+                let counted = |holds: Holds| if subject.is_some() { holds.counted() } else { holds.messages };
+                return Ok((value, (counted(before.state), counted(after.state))));
+            }
+        }
     }
 
     /// What it says, with the count of one subject's records, if it is asked for.

@@ -46,4 +46,4 @@ one_of! { Standing in standing {
     Dropped, Fits;
 }}
 
-kept_as_text!(DeclineReason, ReleaseReason, RescindReason, Rule, Stage);
+kept_as_text!(codes: DeclineReason, ReleaseReason, RescindReason, Rule, Stage);

@@ -43,4 +43,4 @@ one_of! { Finding in finding {
     Emergency, HospitalsAffected, RecordsUnavailable, ServicesRestored, DataBreach, Annex, Category, Size, Spillover, NotRelevant;
 }}
 
-kept_as_text!(Basis, Criterion, Gate, Level, Outcome, Verdict);
+kept_as_text!(codes: Basis, Criterion, Gate, Level, Outcome, Verdict);

@@ -33,4 +33,4 @@ messages! {
     SummaryReport { aim_reached, hours_to_emergency_care, document_sha256 }
 }
 
-kept_as_text!(CloseReason, Emergency, IncidentClass, Precision, ReturnReason, Spillover);
+kept_as_text!(codes: CloseReason, Emergency, IncidentClass, Precision, ReturnReason, Spillover);

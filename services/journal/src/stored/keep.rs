@@ -91,9 +91,12 @@ macro_rules! kept_as_it_is {
 }
 kept_as_it_is!(bool, u8, u32, u64, String);
 
-/// Ids and codes: what has one text. Other texts that are read as the same code, for people's sake, were not written by us.
+/// Codes and ids: what has one text. Other texts that are read as the same code, for people's sake, were not written by us.
+/// `codes:` grow: one that is not known may be newer.
 macro_rules! kept_as_text {
-    ($($value:ident),* $(,)?) => {$(
+    ($($value:ident),* $(,)?) => { kept_as_text!(new: $($value),*); };
+    (codes: $($value:ident),* $(,)?) => { kept_as_text!(newer: $($value),*); };
+    ($unread:ident: $($value:ident),*) => {$(
         impl Keep<String> for $value {
             fn keep(&self) -> String {
                 self.as_str().to_owned()
@@ -103,7 +106,7 @@ macro_rules! kept_as_text {
                 match Self::parse(&kept) {
                     Ok(value) if value.as_str() == kept => Ok(value),
                     Ok(value) => Err(Undecodable::new(format!("'{kept}' is not how '{}' is kept", value.as_str()))),
-                    Err(error) => Err(Undecodable::new(error.to_string())),
+                    Err(error) => Err(Undecodable::$unread(error.to_string())),
                 }
             }
         }
@@ -111,7 +114,7 @@ macro_rules! kept_as_text {
 }
 pub(super) use kept_as_text;
 
-kept_as_text!(Country, IncidentType, Language, Nuts, Role, ServiceId, Tlp);
+kept_as_text!(codes: Country, IncidentType, Language, Nuts, Role, ServiceId, Tlp);
 kept_as_text!(AuthorityId, ContractId, HospitalId, MandateId, OfferId, PackageId, PrincipalId, ProviderId, RealmId);
 kept_as_text!(RequestId, SpocId, SubjectRef);
 

@@ -74,4 +74,4 @@ one_of! { RealmClock in realm_clock {
     Exercise { starts_at: starts_at_unix_ms, started: started_unix_ms, speed } in ExerciseClock
 }}
 
-kept_as_text!(Annex, AuthorityKind, Category, ConflictEffect, ConflictScope, Size);
+kept_as_text!(codes: Annex, AuthorityKind, Category, ConflictEffect, ConflictScope, Size);

@@ -109,7 +109,7 @@ fn event_types_are_distinct_and_named_after_who_writes_them() {
 
 #[test]
 fn what_is_not_known_is_refused_with_its_place_and_taken_for_newer() {
-    let newer = "; a newer Muster wrote it: upgrade this one";
+    let newer = "; if a newer Muster wrote it, upgrade this one";
     let name = |kept: &mut v1::Frame| kept.commits[0].events[1].r#type = "registry.hospital.moved".to_owned();
     let unknown = "commits[0].events[1] (registry.hospital.moved version 1): this event type is not known";
     assert_eq!(frame_spoiled(name), format!("{unknown}{newer}"));
@@ -119,6 +119,8 @@ fn what_is_not_known_is_refused_with_its_place_and_taken_for_newer() {
     assert_eq!(frame_spoiled(version), format!("{}this version of the event is not known{newer}", registered_as(2)));
     let more = |kept: &mut v1::Frame| kept.commits[0].events[1].payload.extend([0x78, 1]);
     assert_eq!(frame_spoiled(more), format!("{}holds more than this version knows{newer}", registered_as(1)));
+    let role = |kept: &mut v1::Frame| kept.commits[0].actor.as_mut().unwrap().role = "king".to_owned();
+    assert!(frame_spoiled(role).ends_with(newer), "code lists grow too");
     let written = encode(&frame(registered())).to_vec();
     let refused = decode(&[&written[..], &[0x78, 1]].concat()).unwrap_err();
     assert_eq!(refused.to_string(), format!("frame: holds more than this version knows{newer}"));
@@ -167,7 +169,10 @@ fn a_message_with_a_wrong_field_is_refused_with_its_place() {
     );
     assert_eq!(
         hospital(|kept| kept.member_state = "XX".to_owned()),
-        format!("{at}.hospital.member_state {about}: 'XX' is not in ISO 3166-1 alpha-2, with EL for Greece")
+        format!(
+            "{at}.hospital.member_state {about}: 'XX' is not in ISO 3166-1 alpha-2, with EL for Greece; if a newer Muster wrote \
+                 it, upgrade this one"
+        )
     );
     assert_eq!(
         hospital(|kept| kept.member_state = "GR".to_owned()),

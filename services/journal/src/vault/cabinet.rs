@@ -134,18 +134,24 @@ impl OnJetStream {
     }
 
     /// The subject's entry. A server that is cut off, or whose disk has rotted, may give an old one or none and say nothing of
-    /// that: its word counts only if it leads, and there is none only if it counts none.
+    /// that: its word counts only while it leads, and only if it gives as much as it counts.
     async fn entry(&self, subject: &SubjectRef) -> Result<Option<Entry>, String> {
-        let read = async || self.store.entry(subject.as_str()).await.map_err(|error| described(&error));
-        let entry = read().await?;
-        let counted = self.leader.counts(&format!("{}{subject}", self.store.prefix)).await;
-        if counted.map_err(|error| error.to_string())? == 0 || entry.is_some() {
-            return Ok(entry);
+        let name = format!("{}{subject}", self.store.prefix);
+        let read = || async { self.store.entry(subject.as_str()).await.map_err(|error| described(&error)) };
+        loop {
+            match self.leader.read(Some(&name), read).await? {
+                (None, (1.., 1..)) => return Err(hides("this subject")),
+                (None, (_, 0)) => return Ok(None),
+                (Some(entry), (_, 1..)) => return Ok(Some(entry)),
+                // It was put or removed meanwhile.
+                (None, (0, 1..)) | (Some(_), (_, 0)) => {}
+            }
         }
-        // What was put since is there now.
-        let hidden = || "the server that leads does not give what it keeps for this subject".to_owned();
-        read().await?.map(Some).ok_or_else(hidden)
     }
+}
+
+fn hides(whom: &str) -> String {
+    format!("the server that leads does not give all that it keeps for {whom}")
 }
 
 #[async_trait]
@@ -166,8 +172,15 @@ impl Cabinet for OnJetStream {
     }
 
     async fn subjects(&self) -> Result<Vec<SubjectRef>, String> {
-        let keys = self.store.keys().await.map_err(|error| described(&error))?;
-        let keys: Vec<String> = keys.try_collect().await.map_err(|error| described(&error))?;
+        let read = || async {
+            let keys = self.store.keys().await.map_err(|error| described(&error))?;
+            keys.try_collect::<Vec<String>>().await.map_err(|error| described(&error))
+        };
+        // One entry each.
+        let (keys, (before, after)) = self.leader.read(None, read).await?;
+        if (keys.len() as u64) < before.min(after) {
+            return Err(hides("everybody"));
+        }
         let mut subjects: Vec<_> = keys.iter().filter_map(|key| SubjectRef::parse(key).ok()).collect();
         subjects.sort_unstable();
         Ok(subjects)

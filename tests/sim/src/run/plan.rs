@@ -66,6 +66,10 @@ faults! {
     Skew = "skew" 100;
     /// A clock is some seconds off for a while.
     Jump = "jump" 60;
+    /// The lease alone cannot be reached, for some seconds or minutes.
+    Silence = "silence" 100;
+    /// One process alone cannot reach the lease.
+    Unleased = "unleased" 100;
     /// A newer version is rolled out, and writes what the older cannot read.
     Upgrade = "upgrade" 60;
 }

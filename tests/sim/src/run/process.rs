@@ -44,13 +44,11 @@ const PATIENCE: i64 = 10_000;
 /// The longest pause between two tries.
 const PAUSE_MAX: i64 = 250;
 
-/// The time of a process: its own clock, and what it measures spans with.
+/// The time of a process.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
     /// The realm's time, as its clock has it.
     pub now: Timestamp,
-    /// Milliseconds since everything began; no clock jump moves it.
-    pub since_start: i64,
 }
 
 /// Who waits for an answer.

@@ -36,13 +36,15 @@ pub struct Sea {
     pub subscriptions: BTreeMap<Following, Subscription>,
     /// Until when it cannot be reached.
     pub away_until: i64,
+    /// Until when the lease alone cannot.
+    pub lease_away_until: i64,
     lease: Option<(Holder, i64)>,
 }
 
 impl Default for Sea {
     fn default() -> Self {
         let (records, frames, subscriptions) = Default::default();
-        Self { memory: Memory::new(), records, frames, subscriptions, away_until: 0, lease: None }
+        Self { memory: Memory::new(), records, frames, subscriptions, away_until: 0, lease_away_until: 0, lease: None }
     }
 }
 

@@ -88,6 +88,8 @@ pub(super) struct Node {
     paused: bool,
     held: VecDeque<In>,
     cut_until: i64,
+    /// Until when it reaches the journal and not the lease.
+    unleased_until: i64,
 }
 
 /// The world.
@@ -144,6 +146,7 @@ impl World {
             paused: false,
             held: VecDeque::new(),
             cut_until: 0,
+            unleased_until: 0,
         };
         let nodes = (0..plan.processes).map(node).collect();
         let mut world = Self {
@@ -227,10 +230,13 @@ impl World {
     fn is_quiet(&self) -> bool {
         let now = self.queue.now();
         let well = |node: &Node| {
-            node.cut_until <= now && !node.paused && node.process.as_ref().is_some_and(|p| p.follower.broken.is_none())
+            node.cut_until <= now
+                && node.unleased_until <= now
+                && !node.paused
+                && node.process.as_ref().is_some_and(|p| p.follower.broken.is_none())
         };
         let holds = |node: &Node| node.process.as_ref().is_some_and(Process::has_renewed);
-        self.sea.away_until <= now
+        self.sea.away_until.max(self.sea.lease_away_until) <= now
             && self.nodes.iter().all(well)
             && self.nodes.iter().filter(|node| holds(node)).count() == 1
             && self.sea.holder(now).is_some_and(|(name, _)| self.nodes.get(name).is_some_and(holds))
@@ -317,9 +323,8 @@ impl World {
     }
 
     fn moment(&self, name: usize) -> Moment {
-        let since_start = self.queue.now();
         let off = self.nodes.get(name).map_or(0, |node| node.skew.saturating_add(node.jump));
-        Moment { now: cast::at_millis(since_start.saturating_add(off)), since_start }
+        Moment { now: cast::at_millis(self.queue.now().saturating_add(off)) }
     }
 
     /// Something happens to a process, if it is still the one that it was meant for.
@@ -506,7 +511,9 @@ impl World {
     }
 
     fn at_lease(&mut self, name: usize, epoch: u32, beat: u64) {
-        if self.sea.away_until > self.queue.now() {
+        let now = self.queue.now();
+        let unleased = self.nodes.get(name).is_some_and(|node| node.unleased_until > now);
+        if self.sea.away_until > now || self.sea.lease_away_until > now || unleased {
             return;
         }
         let holder = self.sea.take_lease((name, epoch), self.queue.now());

@@ -13,7 +13,7 @@ use muster_sim::{
 };
 
 /// Seeds that are run each time.
-const SEEDS: u64 = 290;
+const SEEDS: u64 = 320;
 /// Of these, how many twice.
 const TWICE: u64 = 24;
 /// How many seeds a planted bug may take.

@@ -133,6 +133,8 @@ impl World {
             Fault::Restart,
             Fault::Skew,
             Fault::Jump,
+            Fault::Silence,
+            Fault::Unleased,
             Fault::Upgrade,
         ];
         let weights = by_itself.map(|fault| (self.plan.rates.of(fault), fault));
@@ -170,6 +172,13 @@ impl World {
                 }
             }
             Fault::Jump => self.jump(name),
+            Fault::Silence => self.sea.lease_away_until = now.saturating_add(self.weather.magnitude(4_000, 200_000)),
+            Fault::Unleased => {
+                let until = now.saturating_add(self.weather.magnitude(4_000, 200_000));
+                if let Some(node) = self.nodes.get_mut(name) {
+                    node.unleased_until = until;
+                }
+            }
             Fault::Upgrade => self.upgrade_begins(name),
             Fault::Drop
             | Fault::Duplicate
@@ -218,10 +227,12 @@ impl World {
         self.calm = true;
         self.people.resting = true;
         self.sea.away_until = 0;
+        self.sea.lease_away_until = 0;
         self.upgrade_all();
         for name in 0..self.nodes.len() {
             if let Some(node) = self.nodes.get_mut(name) {
                 node.cut_until = 0;
+                node.unleased_until = 0;
                 node.jump = 0;
             }
             if self.nodes.get(name).is_some_and(|node| node.paused) {
