@@ -148,6 +148,16 @@ impl Desk {
         self.state.clone()
     }
 
+    /// Waits until somebody else decides than this peer.
+    pub async fn leaves(&self, peer: Peer) {
+        let holder = Holder::Theirs(peer);
+        let is_another = |state: &State| state.holder != Holder::Nobody && state.holder != holder;
+        if self.state.clone().wait_for(is_another).await.is_err() {
+            // The driver has ended with the process.
+            std::future::pending().await
+        }
+    }
+
     /// Who decides; waits as long as `patience` while nobody does.
     pub async fn holder(&self, patience: Duration) -> Result<Holder, Undone> {
         let mut state = self.state.clone();

@@ -95,14 +95,23 @@ impl Service {
         let (caller, message) = self.edge.admit(call, M::ACTION)?;
         // Another process would take it at this one's word when it came.
         self.edge.may_write()?;
-        match self.desk.holder(caller.patience).await.map_err(refused)? {
-            Holder::Mine => {
-                let (about, position) = self.decide(&caller, &message).await?;
-                Ok(Acted::Here { caller, about, position })
-            }
-            Holder::Theirs(peer) if !relayed => self.peers.relay(&peer, &caller, message).await.map(Acted::There),
-            Holder::Theirs(_) | Holder::Nobody => {
-                Err(refused(Undone::Unavailable("the desk is changing hands".to_owned())))
+        loop {
+            match self.desk.holder(caller.patience).await.map_err(refused)? {
+                Holder::Mine => {
+                    let (about, position) = self.decide(&caller, &message).await?;
+                    return Ok(Acted::Here { caller, about, position });
+                }
+                Holder::Theirs(peer) if !relayed => {
+                    tokio::select! {
+                        answer = self.peers.relay(&peer, &caller, message.clone()) => return answer.map(Acted::There),
+                        // One that no longer holds the desk may wait for its journal for long. Should it have done what was
+                        // asked, the next one knows.
+                        () = self.desk.leaves(peer.clone()) => {}
+                    }
+                }
+                Holder::Theirs(_) | Holder::Nobody => {
+                    return Err(refused(Undone::Unavailable("the desk is changing hands".to_owned())));
+                }
             }
         }
     }

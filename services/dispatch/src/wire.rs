@@ -46,7 +46,7 @@ impl About {
 type Asked = Option<(About, Command)>;
 
 /// A message that asks something of the desk.
-pub trait Ask: prost::Message + Sized + 'static {
+pub trait Ask: prost::Message + Clone + 'static {
     /// Its answer.
     type Answer: Send + 'static;
 
