@@ -173,12 +173,7 @@ impl World {
             }
             Fault::Jump => self.jump(name),
             Fault::Silence => self.sea.lease_away_until = now.saturating_add(self.weather.magnitude(4_000, 200_000)),
-            Fault::Unleased => {
-                let until = now.saturating_add(self.weather.magnitude(4_000, 200_000));
-                if let Some(node) = self.nodes.get_mut(name) {
-                    node.unleased_until = until;
-                }
-            }
+            Fault::Unleased => self.unlease(name),
             Fault::Upgrade => self.upgrade_begins(name),
             Fault::Drop
             | Fault::Duplicate
@@ -190,6 +185,13 @@ impl World {
             | Fault::Gap
             | Fault::CrashBefore
             | Fault::CrashAfter => {}
+        }
+    }
+
+    fn unlease(&mut self, name: usize) {
+        let until = self.queue.now().saturating_add(self.weather.magnitude(4_000, 200_000));
+        if let Some(node) = self.nodes.get_mut(name) {
+            node.unleased_until = until;
         }
     }
 
