@@ -33,8 +33,8 @@ const WAITING_MAX: usize = 1024;
 /// Whoever stands by asks for the lease so often: a desk that was given up has a new holder within a second.
 const ASK_EVERY: Duration = Duration::from_millis(200);
 
-/// Of a lease that has been silent for so long nobody knows who holds it: its servers do not elect a leader, this process is cut
-/// off.
+/// Of a lease that has been silent for so long nobody knows who holds it: either its servers elect no leader, or this process is
+/// cut off from them.
 const FORGOTTEN: Duration = Duration::from_secs(30);
 
 /// A holder that lasted so long was in good health: pauses begin again with the shortest.

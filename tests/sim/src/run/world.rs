@@ -71,10 +71,8 @@ pub(super) enum Event {
     ClockRight(usize),
     /// A process is told to upgrade.
     Upgrade(usize),
-    /// A gap must have been seen by now.
-    Missed(Following, u64),
-    /// Something newer must have been refused by now.
-    Misread(Following, u64),
+    /// A reader must have stopped by now; if not, this is wrong, under the id of the invariant.
+    MustStop(Following, (&'static str, String)),
     /// Nothing: time has come so far.
     Nothing,
 }
@@ -265,10 +263,9 @@ impl World {
             Event::Begin(who) => (12, *who),
             Event::Resume(who) => (13, *who),
             Event::ClockRight(who) => (14, *who),
-            Event::Missed((who, ..), _) => (15, *who),
+            Event::MustStop((who, ..), _) => (15, *who),
             Event::Nothing => (16, 0),
             Event::Upgrade(who) => (17, *who),
-            Event::Misread((who, ..), _) => (18, *who),
         };
         let now = u64::try_from(self.queue.now()).unwrap_or(0);
         let word = kind.wrapping_mul(1 << 56) ^ u64::try_from(who).unwrap_or(0).wrapping_mul(1 << 48) ^ now;
@@ -296,8 +293,7 @@ impl World {
                 }
             }
             Event::Upgrade(name) => self.upgrade(name),
-            Event::Missed(following, gap) => self.missed(following, gap),
-            Event::Misread(following, sequence) => self.misread(following, sequence),
+            Event::MustStop(following, why) => self.must_stop(following, why),
             Event::Nothing => {}
         }
     }
@@ -500,12 +496,14 @@ impl World {
             let record = self.as_read_by(name, epoch, record);
             self.feed(name, epoch, In::Record(number, Ok(record)));
             if is_newer {
-                self.queue.after(1, Event::Misread(following, sequence));
+                let says = format!("record {sequence} is newer than process {name} knows, and it went on");
+                self.queue.after(1, Event::MustStop(following, ("version", says)));
             }
         }
         if let Some(at) = self.gaps.iter().position(|(whose, gap)| *whose == following && *gap < sequence) {
             let (_, gap) = self.gaps.swap_remove(at);
-            self.queue.after(1, Event::Missed(following, gap));
+            let says = format!("record {gap} was withheld from process {name}, and it went on");
+            self.queue.after(1, Event::MustStop(following, ("gap", says)));
         }
         self.pump(following);
     }

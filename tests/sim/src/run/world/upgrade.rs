@@ -9,10 +9,7 @@ use muster_journal::{
 };
 
 use super::{Event, World};
-use crate::run::{
-    process::{In, NEWER_FIELD},
-    sea::Following,
-};
+use crate::run::process::{In, NEWER_FIELD};
 
 /// An upgrade that has begun.
 pub(super) struct Upgrade {
@@ -95,18 +92,6 @@ impl World {
     pub(super) fn is_newer_than(&self, name: usize, epoch: u32, sequence: u64) -> bool {
         let written = |upgrade: &Upgrade| !upgrade.is_newer(name, epoch) && upgrade.written.contains(&sequence);
         self.upgrade.as_ref().is_some_and(written)
-    }
-
-    /// Whoever was given what it cannot read must have gone no further.
-    pub(super) fn misread(&mut self, following: Following, sequence: u64) {
-        match self.goes_on(following) {
-            None => self.queue.after(1_000, Event::Misread(following, sequence)),
-            Some(false) => {}
-            Some(true) => {
-                let says = format!("record {sequence} is newer than process {} knows, and it went on", following.0);
-                self.wrong.push(("version", says));
-            }
-        }
     }
 }
 

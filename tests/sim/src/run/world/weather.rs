@@ -28,8 +28,7 @@ impl Event {
             | Self::Resume(_)
             | Self::ClockRight(_)
             | Self::Upgrade(_)
-            | Self::Missed(..)
-            | Self::Misread(..)
+            | Self::MustStop(..)
             | Self::Nothing => None,
         }
     }
@@ -94,20 +93,17 @@ impl World {
         }
     }
 
-    /// A gap must have been seen by now: the reader has been given a later record. One that stands still sees it later.
-    pub(super) fn missed(&mut self, following: Following, gap: u64) {
+    /// A reader was given what it must not take, and must have stopped. One that stands still stops later.
+    pub(super) fn must_stop(&mut self, following: Following, why: (&'static str, String)) {
         match self.goes_on(following) {
-            None => self.queue.after(1_000, Event::Missed(following, gap)),
+            None => self.queue.after(1_000, Event::MustStop(following, why)),
             Some(false) => {}
-            Some(true) => {
-                let says = format!("record {gap} was withheld from process {}, and it went on", following.0);
-                self.wrong.push(("gap", says));
-            }
+            Some(true) => self.wrong.push(why),
         }
     }
 
     /// Whether somebody still trusts what a subscription brings; not known of one that stands still.
-    pub(super) fn goes_on(&self, following: Following) -> Option<bool> {
+    fn goes_on(&self, following: Following) -> Option<bool> {
         let (name, epoch, number) = following;
         let Some(node) = self.nodes.get(name).filter(|node| node.epoch == epoch) else { return Some(false) };
         if node.paused {
