@@ -137,6 +137,37 @@ async fn following_goes_on_after_a_crash() {
     }
 }
 
+/// A consumer takes the leader of all servers, who may be gone when that of the stream is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn following_goes_on_while_no_consumer_can_be_made() {
+    let config = tempfile::NamedTempFile::new().unwrap();
+    let denies = |what: &str| {
+        let text = format!(
+            "host: 127.0.0.1\nhttp: \"127.0.0.1:-1\"\njetstream {{ sync_interval: always }}\nno_auth_user: muster\n\
+             accounts {{ MUSTER {{ jetstream: enabled, users: [ {{ user: muster, password: muster, \
+             permissions: {{ publish: {{ deny: [\"{what}\"] }} }} }} ] }} }}\n"
+        );
+        std::fs::write(config.path(), text).unwrap();
+    };
+    denies("$JS.API.CONSUMER.>");
+    let mut server = NatsServer::start_with(config.path());
+    let journal = connect(&server).await;
+    let mut records = journal.subscribe(0);
+    for round in 0..2 {
+        write(&journal, round * 10..round * 10 + 10).await;
+        for number in round * 10..round * 10 + 10 {
+            assert_eq!(next(&mut records).await.unwrap().frame, Uuid::from_u128(number));
+        }
+    }
+    // A consumer that was asked for at first begins with the first record; nobody sees that twice.
+    denies("unused");
+    server.restart();
+    write(&journal, 20..30).await;
+    for number in 20..30 {
+        assert_eq!(next(&mut records).await.unwrap().frame, Uuid::from_u128(number));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_server_nothing_is_claimed() {
     let mut server = NatsServer::start();
