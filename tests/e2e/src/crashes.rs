@@ -36,10 +36,10 @@ use crate::{
 /// Half an hour of an offer is three seconds here.
 const PACE: Pace = Pace { speed: 600 };
 const CLIENTS: u64 = 4;
-/// How often a round crashes at each boundary; where a journal is made, once, and where three seconds pass before another
-/// process may take the lease, less often.
+/// How often a round crashes at each boundary; less often where it takes a new journal, or three seconds until another process
+/// may take the lease.
 const TIMES: usize = 3;
-const TIMES_OF_LEASE: usize = 2;
+const TIMES_WHERE_SLOW: usize = 2;
 /// A process that has not met its boundary by then is asked to stop, which meets those of stopping.
 const LIFE: Duration = Duration::from_secs(4);
 /// One that has met all of its own lives and rests in turn, so that others come to hold the lease.
@@ -91,8 +91,7 @@ impl Ground {
     const fn times(self) -> usize {
         match self {
             Self::Either | Self::Disk => TIMES,
-            Self::Nats => TIMES_OF_LEASE,
-            Self::Nothing => 1,
+            Self::Nats | Self::Nothing => TIMES_WHERE_SLOW,
         }
     }
 }
@@ -126,20 +125,10 @@ async fn on_nats(seed: u64) -> (Counts, Crashes) {
 }
 
 async fn on_disk(seed: u64) -> (Counts, Crashes) {
-    let dir = TempDir::new().expect("a directory for the journal");
-    let journal = format!("embedded:{}", dir.path().display());
-    let args = ["--realm", "drill", "--journal", &journal];
-    let speed = PACE.speed.to_string();
-    let up =
-        ["up", "--listen", "127.0.0.1:0", "--exercise-starts-at", "2026-11-02T08:00:00Z", "--exercise-speed", &speed];
-    let mut process = Process::new([&up[..], &args].concat(), [("MUSTER_CONTEXT", "")]);
     let mut crashes = Crashes::new();
-    for boundary in Boundary::ALL.into_iter().filter(|boundary| ground(*boundary).0 == Ground::Nothing) {
-        assert!(!process.restart_to_crash(&format!("{}:1", boundary.as_str())), "{} is not met", boundary.as_str());
-        assert!(is_crash(&mut process, LIFE), "{}", process.said());
-        crashes.insert(boundary, 1);
-    }
-    process.restart();
+    let mut made = || made_with_crashes(&mut crashes);
+    (1..Ground::Nothing.times()).for_each(|_| drop(made()));
+    let (mut process, dir) = made();
     let addresses = ROLES.into_iter().map(|role| (role, vec![process.address().to_owned()])).collect();
     let cast = Cast::new(|_| process.address().to_owned());
     let plans = vec![plan(seed, &[Ground::Either, Ground::Disk])];
@@ -148,7 +137,8 @@ async fn on_disk(seed: u64) -> (Counts, Crashes) {
     crashes.extend(more);
 
     assert!(process.stop().success(), "{}", process.said());
-    let verified = Command::new(binary()).args(["projections", "verify"]).args(args).output().expect("muster runs");
+    let mut verify = Command::new(binary());
+    let verified = verify.args(["projections", "verify"]).args(journal_in(&dir)).output().expect("muster runs");
     assert!(verified.status.success(), "{verified:?}");
     assert_eq!(names(dir.path()), ["journal", "projections", "vault", "vault.key"], "nothing else is left");
     let log = log(&dir.path().join("journal")).await;
@@ -158,6 +148,27 @@ async fn on_disk(seed: u64) -> (Counts, Crashes) {
     board(&cast, &log).await;
     contacts_are_kept(&cast, &log).await;
     (counts, crashes)
+}
+
+/// A process that crashed at each boundary of making its journal, one start after the other, and now runs.
+fn made_with_crashes(crashes: &mut Crashes) -> (Process, TempDir) {
+    let dir = TempDir::new().expect("a directory for the journal");
+    let speed = PACE.speed.to_string();
+    let up =
+        ["up", "--listen", "127.0.0.1:0", "--exercise-starts-at", "2026-11-02T08:00:00Z", "--exercise-speed", &speed];
+    let args = up.into_iter().map(str::to_owned).chain(journal_in(&dir));
+    let mut process = Process::new(args, [("MUSTER_CONTEXT", "")]);
+    for boundary in Boundary::ALL.into_iter().filter(|boundary| ground(*boundary).0 == Ground::Nothing) {
+        assert!(!process.restart_to_crash(&format!("{}:1", boundary.as_str())), "{} is not met", boundary.as_str());
+        assert!(is_crash(&mut process, LIFE), "{}", process.said());
+        *crashes.entry(boundary).or_default() += 1;
+    }
+    process.restart();
+    (process, dir)
+}
+
+fn journal_in(dir: &TempDir) -> [String; 4] {
+    ["--realm", "drill", "--journal", &format!("embedded:{}", dir.path().display())].map(str::to_owned)
 }
 
 fn names(dir: &Path) -> Vec<String> {

@@ -9,7 +9,7 @@ use muster_e2e::{
     servers,
 };
 
-use super::{Budget, Tier, repeat, times};
+use super::{Budget, Tier, repeat, repeat_on, times};
 use crate::row::{Row, Stands};
 
 pub(super) fn journals(budget: Budget) -> Row {
@@ -82,7 +82,7 @@ fn often<T: Ord + ToString>(of: impl Iterator<Item = T>) -> String {
 }
 
 pub(super) fn crashes(budget: Budget) -> Row {
-    let seen = repeat(budget, crashes::round);
+    let seen = repeat_on(2, budget, crashes::round);
     let mut crashes: BTreeMap<_, usize> = BTreeMap::new();
     for (boundary, times) in seen.figures.iter().flat_map(|figures| &figures.crashes) {
         *crashes.entry(boundary).or_default() += times;
@@ -134,7 +134,7 @@ pub(super) fn power(budget: Budget) -> Row {
 }
 
 pub(super) fn rot(budget: Budget) -> Row {
-    let seen = repeat(budget, rot::round);
+    let seen = repeat_on(2, budget, rot::round);
     let named = seen.figures.iter().filter_map(|figures| match figures.outcome {
         Outcome::Named(after) => Some(after),
         Outcome::Whole | Outcome::Unread(_) | Outcome::NotStarted => None,
