@@ -88,6 +88,10 @@ pub(super) struct Node {
     cut_until: i64,
     /// Until when it reaches the journal and not the lease.
     unleased_until: i64,
+    /// When its life began.
+    began: i64,
+    /// How many short lives it has had, one after another.
+    short_lives: u32,
 }
 
 /// The world.
@@ -145,6 +149,8 @@ impl World {
             held: VecDeque::new(),
             cut_until: 0,
             unleased_until: 0,
+            began: 0,
+            short_lives: 0,
         };
         let nodes = (0..plan.processes).map(node).collect();
         let mut world = Self {
@@ -306,6 +312,7 @@ impl World {
             return self.queue.after(1_000, Event::Begin(name));
         }
         node.epoch = node.epoch.saturating_add(1);
+        node.began = self.queue.now();
         let text = format!("process-{seed}-{name}-{}", node.epoch);
         let id = Uuid::new_v5(&Uuid::nil(), text.as_bytes());
         let mut process = Process::new(name, node.epoch, &self.subjects, id, self.bug);
@@ -316,6 +323,18 @@ impl World {
         let first = self.weather.between(0, 300);
         self.queue.background(first, Event::ToProcess(name, epoch, In::Beat));
         self.perform(name, epoch, outs);
+    }
+
+    /// A process has ended, and begins anew after `back` at the soonest. Whatever starts it again waits longer each time that it
+    /// did not live long, up to some minutes, as Kubernetes does.
+    pub(super) fn ended(&mut self, name: usize, back: i64) {
+        const SHORT_LIFE: i64 = 60_000;
+        let Some(node) = self.nodes.get_mut(name).filter(|node| node.process.is_some()) else { return };
+        node.process = None;
+        let is_short = self.queue.now().saturating_sub(node.began) < SHORT_LIFE;
+        node.short_lives = if is_short { node.short_lives.saturating_add(1) } else { 0 };
+        let waits = if is_short { 500 << node.short_lives.min(9) } else { 0 };
+        self.queue.after(back.max(waits), Event::Begin(name));
     }
 
     fn moment(&self, name: usize) -> Moment {
@@ -401,10 +420,7 @@ impl World {
                 }
                 Out::Answer(Asker::Item(..), _) => {}
                 Out::Stopped => {
-                    if let Some(node) = self.nodes.get_mut(name) {
-                        node.process = None;
-                    }
-                    self.queue.after(2_000, Event::Begin(name));
+                    self.ended(name, 2_000);
                 }
             }
         }

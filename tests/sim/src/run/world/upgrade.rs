@@ -83,11 +83,6 @@ impl World {
         Record { bytes, ..record }
     }
 
-    /// Whether some are too old to read what others wrote.
-    pub(super) fn has_written_newer(&self) -> bool {
-        self.upgrade.as_ref().is_some_and(|upgrade| !upgrade.written.is_empty())
-    }
-
     /// Whether a process is too old to read a record.
     pub(super) fn is_newer_than(&self, name: usize, epoch: u32, sequence: u64) -> bool {
         let written = |upgrade: &Upgrade| !upgrade.is_newer(name, epoch) && upgrade.written.contains(&sequence);

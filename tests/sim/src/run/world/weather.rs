@@ -76,13 +76,10 @@ impl World {
     /// A process is gone, and begins anew a little later.
     pub(super) fn crash(&mut self, name: usize) {
         let Some(node) = self.nodes.get_mut(name) else { return };
-        node.process = None;
         node.paused = false;
         node.held.clear();
-        // Whoever looks after a process that dies again and again waits longer and longer.
-        let most = if self.has_written_newer() { 600_000 } else { 30_000 };
-        let back = self.weather.magnitude(100, most);
-        self.queue.after(back, Event::Begin(name));
+        let back = self.weather.magnitude(100, 30_000);
+        self.ended(name, back);
     }
 
     /// Whoever looks after a process that trusts the log no more starts it anew.
