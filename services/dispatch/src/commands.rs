@@ -117,6 +117,7 @@ mod tests {
             decided_at: None,
             taken: Some(taken),
             events: vec![],
+            trace: None,
         }
     }
 

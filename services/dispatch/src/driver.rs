@@ -132,6 +132,11 @@ impl Desk {
         (Self { calls, state: watched }, Driver { edge: edge.clone(), lease, calls: waiting, state })
     }
 
+    /// How many commands wait for the desk.
+    pub fn waiting(&self) -> usize {
+        self.calls.max_capacity().saturating_sub(self.calls.capacity())
+    }
+
     /// Answers a command, if this process holds the desk; the answer leaves when the log has what it rests on.
     pub async fn ask(&self, command: Command, meta: Meta) -> Result<Done, Unanswered> {
         let (answer, answered) = oneshot::channel();

@@ -95,6 +95,9 @@ impl Service {
         let (caller, message) = self.edge.admit(call, M::ACTION)?;
         // Another process would take it at this one's word when it came.
         self.edge.may_write()?;
+        if !relayed {
+            self.join(&caller, &message);
+        }
         loop {
             match self.desk.holder(caller.patience).await.map_err(refused)? {
                 Holder::Mine => {
@@ -116,10 +119,24 @@ impl Service {
         }
     }
 
+    /// Lets the call go on in the trace of the request that its offer or package is for.
+    fn join<M: Ask>(&self, caller: &Caller, message: &M) {
+        let request = match message.read(provider(caller), &mut Fields::default()) {
+            Some((About::Offer(offer), _)) => self.standby.now().work().request_of(&offer).cloned(),
+            Some((About::Package(package), _)) => {
+                let standby = self.standby.now();
+                standby.work().desk().assignments.get(&package).map(|assignment| assignment.request.clone())
+            }
+            None => None,
+        };
+        if let Some(request) = request {
+            self.edge.join(&request);
+        }
+    }
+
     async fn decide<M: Ask>(&self, caller: &Caller, message: &M) -> Result<(About, Position), Status> {
-        let by = ProviderId::parse(caller.actor.principal.as_str()).unwrap_or_default();
         let mut fields = Fields::default();
-        let asked = message.read(by, &mut fields);
+        let asked = message.read(provider(caller), &mut fields);
         let (about, command) = fields.done(asked)?;
         self.may(caller, M::ACTION, &about).await?;
         let meta = self.edge.meta(caller, message.request_id(), message)?;
@@ -205,6 +222,11 @@ impl Service {
         });
         Ok(Told { message, position, turns_at: None })
     }
+}
+
+/// The caller as a provider, if it may be one.
+fn provider(caller: &Caller) -> ProviderId {
+    ProviderId::parse(caller.actor.principal.as_str()).unwrap_or_default()
 }
 
 /// Refuses to show work whose history is impossible: what follows would be a guess.

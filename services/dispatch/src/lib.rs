@@ -10,5 +10,5 @@ pub mod views;
 pub mod wire;
 pub mod writer;
 
-pub use driver::Desk;
+pub use driver::{Desk, Holder};
 pub use grpc::Service;

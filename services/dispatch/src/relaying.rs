@@ -9,7 +9,7 @@ use bytes::Bytes;
 use muster_api::dispatch::v1::dispatch_service_client::DispatchServiceClient;
 use muster_edge::{Answer, Caller, edge::refused, relay::mark};
 use muster_journal::engine::Undone;
-use muster_runtime::status::explain;
+use muster_runtime::{status::explain, telemetry::spans};
 use tonic::{
     Code, Request, Response, Status,
     transport::{Channel, Endpoint},
@@ -34,6 +34,9 @@ impl Peers {
         let mut call = Request::new(message);
         call.set_timeout(WITHIN);
         mark(call.metadata_mut(), &peer.secret, caller);
+        if let Some(here) = spans::here().and_then(|here| here.parse().ok()) {
+            call.metadata_mut().insert(spans::TRACEPARENT, here);
+        }
         let answer = M::send(call, client).await;
         answer.map(|answer| Response::new(answer.into_inner())).map_err(|no| told(&no))
     }

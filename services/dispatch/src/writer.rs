@@ -2,7 +2,7 @@
 //! order on its newest state, and writes one frame at a time; what is decided meanwhile leaves as the next frame, so the
 //! busier it is, the cheaper each decision. No answer leaves before the frames it rests on are in the log.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use muster_domain::{
@@ -20,6 +20,7 @@ use muster_journal::{
     port::{ReadError, Record, Subject},
     stored::{self, Commit, Frame, Position},
     subjects::id_of,
+    trace::Trace,
 };
 use uuid::Uuid;
 
@@ -202,6 +203,12 @@ impl Writer {
         Ok(())
     }
 
+    /// The distributed traces in which what is under way was called for.
+    pub fn traces(&self) -> BTreeSet<Trace> {
+        let commits = self.flight.iter().flat_map(|flight| &flight.entries).filter_map(|entry| entry.commit.as_ref());
+        commits.filter_map(|commit| commit.trace).collect()
+    }
+
     /// The desk as decided so far.
     pub fn desk(&self) -> &Desk {
         &self.desk
@@ -299,7 +306,8 @@ impl Writer {
                 if let Some(command) = taking::command(event, id_of(&record.subject)) {
                     // Of the frame, not of its command: a caller may use one id on two subjects, and both facts count.
                     let own = Uuid::new_v5(&frame.id, format!("desk-takes-{place}-{index}").as_bytes());
-                    facts.push((command, self.own_meta(own, now, Some(commit.command), commit.correlation)));
+                    let meta = self.own_meta(own, now, Some(commit.command), commit.correlation);
+                    facts.push((command, Meta { trace: commit.trace, ..meta }));
                 }
             }
         }
@@ -327,7 +335,8 @@ impl Writer {
 
     fn own_meta(&self, command: Uuid, now: Timestamp, causation: Option<Uuid>, correlation: Uuid) -> Meta {
         let by = Actor { role: Role::System, principal: PrincipalId::parse("desk").unwrap_or_default() };
-        Meta { command, fingerprint: [0; 32], received: Received { at: now, by }, causation, correlation }
+        let received = Received { at: now, by };
+        Meta { command, fingerprint: [0; 32], received, causation, correlation, trace: None }
     }
 
     /// Decides on the newest state; the answer leaves with its frame. Whether anything happened.
@@ -385,6 +394,7 @@ impl Writer {
             decided_at: None,
             taken: Some(self.taken),
             events: events.into_iter().map(Into::into).collect(),
+            trace: meta.trace,
         }
     }
 

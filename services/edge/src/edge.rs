@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use muster_api::r#type::v1::{ReadAt, read_at::AsOf};
 use muster_domain::{
     event::Event,
-    kernel::{Actor, Aggregate, RealmId, Refusal, Timestamp},
+    kernel::{Actor, Aggregate, RealmId, Refusal, RequestId, Timestamp},
     parties::{Parties, Party},
 };
 use muster_journal::{
@@ -25,12 +25,19 @@ use muster_runtime::{
     clock::Clock,
     identity::Identities,
     ids, status,
+    telemetry::metrics::Meter,
 };
 use prost::Message;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, metadata::MetadataMap};
+use tracing::Span;
 
-use crate::{people::People, relay::Relay, wire::fields::Fields};
+use crate::{
+    people::People,
+    relay::Relay,
+    trace::{self, Cases},
+    wire::fields::Fields,
+};
 
 /// What a handler gives back.
 pub type Answer<T> = Result<Response<T>, Status>;
@@ -57,6 +64,10 @@ pub struct Edge {
     pub relay: Relay,
     /// Who is who.
     pub people: View<People>,
+    /// Where the trace of each case goes on.
+    pub cases: View<Cases>,
+    /// Where the process measures itself.
+    pub meter: Meter,
     /// Cancelled when the process stops: streams end.
     pub stopping: CancellationToken,
 }
@@ -124,7 +135,14 @@ impl Edge {
     pub fn meta(&self, caller: &Caller, request_id: &str, message: &impl Message) -> Result<Meta, Status> {
         self.may_write()?;
         let Caller { actor, at, .. } = caller;
-        Meta::of_call(&self.realm, actor.clone(), *at, request_id, message, ids::new()).map_err(refused)
+        let meta = Meta::of_call(&self.realm, actor.clone(), *at, request_id, message, ids::new()).map_err(refused)?;
+        Ok(Meta { trace: trace::here(), ..meta })
+    }
+
+    /// Lets the call go on in the trace of the request that it is about; before its [`Edge::meta`] is asked for.
+    pub fn join(&self, request: &RequestId) {
+        let case = self.cases.now().of(request);
+        trace::go_on(&Span::current(), case);
     }
 
     /// The aggregate as a command left it. What a write answers besides its position is read there, so that a repeat is

@@ -4,12 +4,14 @@
 pub mod changes;
 pub mod contacts;
 pub mod edge;
+pub mod lateness;
 pub mod page;
 pub mod people;
 pub mod reacting;
 pub mod relay;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod trace;
 pub mod watch;
 pub mod wire;
 pub mod work;

@@ -9,7 +9,9 @@ use muster_journal::engine::{
     follower::View,
 };
 
-use crate::Edge;
+use tracing::Instrument;
+
+use crate::{Edge, lateness::Lateness, trace};
 
 /// How long to rest when the journal does not say where it ends.
 const REST: Duration = Duration::from_millis(200);
@@ -37,10 +39,14 @@ where
                 async move { clock.sleep_until(at).await }
             }
         };
+        let lateness = Lateness::of(name, &edge.meter);
         let perform = Arc::new(move |item: Item<A::Order>| {
+            let span = trace::reaction(name, item.trace);
             // It was due a moment ago; a clock that is set back meanwhile does not make it early.
-            let meta = Meta::of_item(&item, by.clone(), clock.now().max(item.due));
-            perform(item, meta)
+            let now = clock.now().max(item.due);
+            lateness.note(now.since(item.due));
+            let meta = Meta::of_item(&item, by.clone(), now);
+            perform(item, Meta { trace: trace::of(&span), ..meta }).instrument(span)
         });
         agenda::run(view, head, now, sleep_until, perform).await;
     };

@@ -20,6 +20,7 @@ use muster_runtime::{
     identity::Identities,
     ids,
     server::{HealthReporter, Server},
+    telemetry::metrics::Metrics,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{
@@ -28,7 +29,7 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use crate::{Edge, people::People, relay::Relay};
+use crate::{Edge, people::People, relay::Relay, trace::Cases};
 
 /// When the rig's clock starts: 2026-11-02T08:00:00Z, a Monday.
 pub const START: Timestamp = Timestamp::from_millis(1_793_606_400_000);
@@ -63,6 +64,7 @@ impl Rig {
         let realm = RealmId::parse("drill").expect("a realm");
         let mut follower = Follower::default();
         let stopping = CancellationToken::new();
+        let metrics = Metrics::new([]).expect("measures");
         let edge = Edge {
             subjects: Subjects(realm.clone()),
             vault: Arc::new(SealedVault::new(&realm, MasterKey::ephemeral(), InMemory::default())),
@@ -72,6 +74,8 @@ impl Rig {
             identities: Identities::development(),
             relay: Relay::default(),
             people: follower.view(People::default()),
+            cases: follower.view(Cases::default()),
+            meter: metrics.meter(),
             stopping: stopping.clone(),
         };
         let server = Server::bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
@@ -79,7 +83,8 @@ impl Rig {
         let routes = build(&edge, &mut follower);
         tokio::spawn(follower.run(journal));
         let health = HealthReporter::new();
-        tokio::spawn(server.serve(routes, muster_api::DESCRIPTORS, health, stopping.clone()));
+        let (meter, stopped) = (metrics.meter(), stopping.clone());
+        tokio::spawn(async move { server.serve(routes, muster_api::DESCRIPTORS, health, &meter, stopped).await });
         let channel = Endpoint::from_shared(address.clone()).expect("an address").connect_lazy();
         Self { edge, clock, address, channel, _stop: stopping.drop_guard() }
     }
@@ -111,6 +116,7 @@ impl Rig {
             decided_at,
             taken: None,
             events,
+            trace: None,
         };
         let previous = last.map(|record| stored::hash(&record.bytes)).unwrap_or_default();
         let frame = Frame { id: ids::new(), previous, commits: vec![commit] };

@@ -89,12 +89,16 @@ impl Service {
         self.edge.may(caller, action, what, |people| people.of_request(request)).await
     }
 
-    /// Where a request's assessment stands, if the caller may do this to it.
+    /// Where a request's assessment stands, if the caller may change this of it; then the call goes on in the request's trace.
     async fn subject(&self, caller: &Caller, action: Action, request: &RequestId) -> Result<Subject, Status> {
         self.may(caller, action, request).await?;
         let subject = self.edge.subjects.assessment(request).map_err(status::fault)?;
         // The policy stands among the assessments and is none.
-        if subject == self.policy_subject()? { Err(no_assessment(request)) } else { Ok(subject) }
+        if subject == self.policy_subject()? {
+            return Err(no_assessment(request));
+        }
+        self.edge.join(request);
+        Ok(subject)
     }
 
     fn policy_subject(&self) -> Result<Subject, Status> {
@@ -168,13 +172,13 @@ impl EligibilityService for Service {
 
     async fn decide(&self, call: Request<DecideRequest>) -> Answer<DecideResponse> {
         let (caller, message) = self.edge.admit(call, Action::Decide)?;
-        let meta = self.edge.meta(&caller, &message.request_id, &message)?;
         let mut fields = Fields::default();
         let request = fields.parsed("request", &message.request, RequestId::parse);
         let outcome = fields.parsed("outcome", &message.outcome, Outcome::parse);
-        let terms = message.terms.and_then(|terms| read_terms(&mut fields, "terms", terms));
+        let terms = message.terms.clone().and_then(|terms| read_terms(&mut fields, "terms", terms));
         let (request, outcome) = fields.done(request.zip(outcome))?;
         let subject = self.subject(&caller, Action::Decide, &request).await?;
+        let meta = self.edge.meta(&caller, &message.request_id, &message)?;
         let council_act = self.council_act(&caller, &request).await?;
         let (cuts, reason) = (read_cuts(message.cuts), message.reason);
         let command = Command::Decide { outcome, terms, cuts, reason, council_act };

@@ -141,11 +141,10 @@ impl Docket {
 
     fn add(&mut self, seen: &Seen, request: &RequestId, what: &str, due: Timestamp, command: Command) {
         let Some(case) = self.cases.get_mut(request) else { return };
-        let (causation, correlation) = (seen.commit.command, seen.commit.correlation);
-        let id = Uuid::new_v5(&causation, format!("eligibility.{what}.{request}").as_bytes());
         let order = Order { request: request.clone(), what: what.to_owned(), command };
-        case.items.insert(id);
-        self.items.insert(id, Item { command: id, due, causation, correlation, order });
+        let item = Item::of(seen, &format!("eligibility.{what}.{request}"), due, order);
+        case.items.insert(item.command);
+        self.items.insert(item.command, item);
     }
 
     fn drop_where(&mut self, request: &RequestId, which: impl Fn(&Command) -> bool) {

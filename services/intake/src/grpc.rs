@@ -93,6 +93,13 @@ impl Service {
         self.edge.may(caller, action, ("request", request.as_str()), |people| people.of_request(request)).await
     }
 
+    /// Whether the caller may change something about a request; then the call goes on in its trace.
+    async fn may_change(&self, caller: &Caller, action: Action, request: &RequestId) -> Result<(), Status> {
+        self.may(caller, action, request).await?;
+        self.edge.join(request);
+        Ok(())
+    }
+
     /// The record of the authority that calls, or for which its single point of contact does.
     fn authority(&self, caller: &Caller, request: &RequestId) -> Result<Authority, Status> {
         let people = self.edge.people.now();
@@ -183,7 +190,7 @@ impl IntakeService for Service {
     async fn amend_request(&self, call: Request<AmendRequestRequest>) -> Answer<AmendRequestResponse> {
         let (caller, message) = self.edge.admit(call, Action::AmendRequest)?;
         let request = one("request", &message.request, RequestId::parse)?;
-        self.may(&caller, Action::AmendRequest, &request).await?;
+        self.may_change(&caller, Action::AmendRequest, &request).await?;
         let told = AmendRequestRequest { contact: None, ..message.clone() };
         let meta = self.edge.meta(&caller, &message.request_id, &told)?;
         let (facts, contact) = declared(message.facts, message.contact)?;
@@ -205,7 +212,7 @@ impl IntakeService for Service {
     async fn endorse_request(&self, call: Request<EndorseRequestRequest>) -> Answer<EndorseRequestResponse> {
         let (caller, message) = self.edge.admit(call, Action::EndorseRequest)?;
         let request = one("request", &message.request, RequestId::parse)?;
-        self.may(&caller, Action::EndorseRequest, &request).await?;
+        self.may_change(&caller, Action::EndorseRequest, &request).await?;
         let meta = self.edge.meta(&caller, &message.request_id, &message)?;
         let authority = self.authority(&caller, &request)?;
         let position = self.act(&request, Command::Endorse { authority, mandate: None }, meta).await?;
@@ -215,7 +222,7 @@ impl IntakeService for Service {
     async fn return_request(&self, call: Request<ReturnRequestRequest>) -> Answer<ReturnRequestResponse> {
         let (caller, message) = self.edge.admit(call, Action::ReturnRequest)?;
         let request = one("request", &message.request, RequestId::parse)?;
-        self.may(&caller, Action::ReturnRequest, &request).await?;
+        self.may_change(&caller, Action::ReturnRequest, &request).await?;
         let meta = self.edge.meta(&caller, &message.request_id, &message)?;
         let mut fields = Fields::default();
         let reason = wire::read_return(&mut fields, &message.reason);
@@ -228,7 +235,7 @@ impl IntakeService for Service {
     async fn handle_nationally(&self, call: Request<HandleNationallyRequest>) -> Answer<HandleNationallyResponse> {
         let (caller, message) = self.edge.admit(call, Action::HandleNationally)?;
         let request = one("request", &message.request, RequestId::parse)?;
-        self.may(&caller, Action::HandleNationally, &request).await?;
+        self.may_change(&caller, Action::HandleNationally, &request).await?;
         let meta = self.edge.meta(&caller, &message.request_id, &message)?;
         let authority = self.authority(&caller, &request)?;
         let position = self.act(&request, Command::HandleNationally { authority, note: message.note }, meta).await?;
@@ -238,7 +245,7 @@ impl IntakeService for Service {
     async fn submit_request(&self, call: Request<SubmitRequestRequest>) -> Answer<SubmitRequestResponse> {
         let (caller, message) = self.edge.admit(call, Action::SubmitRequest)?;
         let request = one("request", &message.request, RequestId::parse)?;
-        self.may(&caller, Action::SubmitRequest, &request).await?;
+        self.may_change(&caller, Action::SubmitRequest, &request).await?;
         let meta = self.edge.meta(&caller, &message.request_id, &message)?;
         let authority = self.authority(&caller, &request)?;
         let principal = caller.actor.principal.as_str();
@@ -257,7 +264,7 @@ impl IntakeService for Service {
     async fn withdraw_request(&self, call: Request<WithdrawRequestRequest>) -> Answer<WithdrawRequestResponse> {
         let (caller, message) = self.edge.admit(call, Action::WithdrawRequest)?;
         let request = one("request", &message.request, RequestId::parse)?;
-        self.may(&caller, Action::WithdrawRequest, &request).await?;
+        self.may_change(&caller, Action::WithdrawRequest, &request).await?;
         let meta = self.edge.meta(&caller, &message.request_id, &message)?;
         let position = self.act(&request, Command::Withdraw { reason: message.reason }, meta).await?;
         Ok(Response::new(WithdrawRequestResponse { position: Some(position.into()) }))
@@ -266,7 +273,7 @@ impl IntakeService for Service {
     async fn file_report(&self, call: Request<FileReportRequest>) -> Answer<FileReportResponse> {
         let (caller, message) = self.edge.admit(call, Action::FileReport)?;
         let request = one("request", &message.request, RequestId::parse)?;
-        self.may(&caller, Action::FileReport, &request).await?;
+        self.may_change(&caller, Action::FileReport, &request).await?;
         let meta = self.edge.meta(&caller, &message.request_id, &message)?;
         let mut fields = Fields::default();
         let report = wire::read_report(&mut fields, message.report);

@@ -77,10 +77,9 @@ impl Errands {
     }
 
     fn add(&mut self, seen: &Seen, request: &RequestId, name: &str, command: Command) {
-        let (causation, correlation) = (seen.commit.command, seen.commit.correlation);
-        let id = Uuid::new_v5(&causation, format!("intake.{name}.{request}").as_bytes());
         let order = Order { request: request.clone(), command };
-        self.items.insert(id, Item { command: id, due: seen.log_time, causation, correlation, order });
+        let item = Item::of(seen, &format!("intake.{name}.{request}"), seen.log_time, order);
+        self.items.insert(item.command, item);
     }
 
     fn drop_where(&mut self, request: &RequestId, which: impl Fn(&Command) -> bool) {

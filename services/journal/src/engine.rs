@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::{
     port::ReadError,
     stored::{Position, Undecodable},
+    trace::Trace,
 };
 
 /// Where the loops ask for the realm's time.
@@ -35,6 +36,8 @@ pub struct Meta {
     pub causation: Option<Uuid>,
     /// The command id of the first commit of the chain; its own if it is the first.
     pub correlation: Uuid,
+    /// Where it is done in a distributed trace, if in one.
+    pub trace: Option<Trace>,
 }
 
 /// A command that is done: now, or before if it was a repeat or asked for what is so already.

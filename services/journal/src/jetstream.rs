@@ -35,9 +35,10 @@ use connection::Connection;
 pub(crate) use leader::Leader;
 use leader::{Group, Holds, Led, Told};
 use muster_domain::kernel::{RealmId, Timestamp};
-pub use safety::Unsafe;
+pub use safety::{Inspection, Replica, Unsafe};
 use std::{collections::BTreeSet, path::PathBuf, sync::Mutex, time::Duration};
 use tokio::{sync::watch, time::Instant};
+use tracing::{Instrument, Span, field::Empty};
 use uuid::Uuid;
 
 /// How a realm's stream is reached and kept.
@@ -137,6 +138,11 @@ impl JetStream {
     /// Every setting of the servers and the stream under which an acknowledged record might be lost, or that cannot be read;
     /// none for a safe journal. Whether to go on is the caller's to decide.
     pub async fn safety(&self) -> Vec<Unsafe> {
+        self.inspect().await.found
+    }
+
+    /// The same, and what each server holds.
+    pub async fn inspect(&self) -> Inspection {
         safety::inspect(&self.stream, &self.options.monitors).await
     }
 
@@ -305,13 +311,22 @@ impl Journal for JetStream {
             return Err(AppendError::Unavailable("there is no connection".to_owned()));
         }
         let bytes_length = bytes.len();
+        let span = sending(subject, frame, bytes_length);
         let message = self.message(subject, expected, frame, bytes);
-        let sent = self.context.send_publish(subject.as_str().to_owned(), message).await;
-        let answered = match sent {
-            Ok(answer) => answer.await,
-            Err(error) => Err(error),
+        let sending = async {
+            match self.context.send_publish(subject.as_str().to_owned(), message).await {
+                Ok(answer) => answer.await,
+                Err(error) => Err(error),
+            }
         };
-        answered.map(|acknowledged| acknowledged.sequence).map_err(|error| outcome(&error, bytes_length))
+        let answered = sending.instrument(span.clone()).await;
+        answered.map(|acknowledged| acknowledged.sequence).map_err(|error| {
+            let error = outcome(&error, bytes_length);
+            if error != AppendError::Conflict {
+                span.record("otel.status_code", "ERROR");
+            }
+            error
+        })
     }
 
     async fn load(&self, subject: &Subject, after: u64) -> Result<Vec<Record>, ReadError> {
@@ -353,6 +368,22 @@ impl Journal for JetStream {
     fn clock_off(&self) -> watch::Receiver<Option<ClockOff>> {
         self.clock_off.subscribe()
     }
+}
+
+/// The span of a frame on its way to the log (OpenTelemetry's conventions for messaging).
+fn sending(subject: &Subject, frame: Uuid, bytes: usize) -> Span {
+    let to = subject.as_str().strip_suffix(subject.id()).unwrap_or_default().trim_end_matches('.');
+    tracing::info_span!(
+        "append",
+        otel.name = format!("send {to}"),
+        otel.kind = "producer",
+        otel.status_code = Empty,
+        messaging.system = "nats",
+        messaging.operation.type = "send",
+        messaging.destination.name = to,
+        messaging.message.id = %frame,
+        messaging.message.body.size = bytes,
+    )
 }
 
 /// What a failed publish means: only an answer of the stream itself is certain, whatever else happened is unknown.

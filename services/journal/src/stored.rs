@@ -38,6 +38,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use self::keep::*;
+use crate::trace::Trace;
 
 /// A place in the realm's log: the record, and the commit within its frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,6 +74,8 @@ pub struct Commit {
     pub taken: Option<u64>,
     /// What happened, in order. A fencing commit has none.
     pub events: Vec<Event>,
+    /// Where it was made in a distributed trace, if in one.
+    pub trace: Option<Trace>,
 }
 
 /// The commits of one record.
@@ -158,7 +161,7 @@ messages! {
     Frame { id, previous, commits }
     Commit {
         command, fingerprint, received_at: received_at_unix_ms, recorded_at: recorded_at_unix_ms, actor, causation,
-        correlation, policy, decided_at, taken, events,
+        correlation, policy, decided_at, taken, events, trace: traceparent,
     }
     Actor { role, principal }
     Position { sequence, index }

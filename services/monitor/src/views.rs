@@ -26,6 +26,7 @@ pub mod words;
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_domain::{
+    clocks::Status,
     dispatch::events::DeskEvent,
     event::Event,
     intake::{events::RequestEvent, phase::Phase},
@@ -111,6 +112,23 @@ impl Monitor {
         };
         let overdue = self.auditor.overdue(&self.work, now);
         overdue.filter(|(owed, due)| now.since(*due) > grace && stands(owed)).collect()
+    }
+
+    /// Open requests by how the clock stands at `now` that ends first.
+    pub fn next_clocks(&self, now: Timestamp) -> BTreeMap<Status, u64> {
+        let mut clocks = BTreeMap::new();
+        for (_, request, group) in self.board.from(None) {
+            // What is closed hangs last.
+            if group.closed {
+                break;
+            }
+            let next = self.cases.get(request).and_then(|case| deadlines::next(request, case, &self.work, now));
+            if let Some(clock) = next {
+                let count: &mut u64 = clocks.entry(clock.status).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+        clocks
     }
 
     /// How many times as fast as system time the realm's clock runs.

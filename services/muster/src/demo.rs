@@ -143,6 +143,7 @@ impl DemoArgs {
             nats: self.nats.into(),
             parts: Part::ALL.into(),
             listen,
+            admin: None,
         }
     }
 }

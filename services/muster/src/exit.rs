@@ -141,6 +141,7 @@ impl From<&StartError> for Exit {
             StartError::NotOpen(_) => Self::Usage,
             StartError::Realm(refusal) => (&status::refused(refusal)).into(),
             StartError::Listen { source, .. } => of_system(source),
+            StartError::Unmeasured(_) => Self::Fault,
         }
     }
 }
@@ -188,7 +189,7 @@ impl From<&DemoError> for Exit {
 impl From<&TelemetryError> for Exit {
     fn from(error: &TelemetryError) -> Self {
         match error {
-            TelemetryError::Filter { .. } => Self::Usage,
+            TelemetryError::Filter { .. } | TelemetryError::Collector { .. } => Self::Usage,
             TelemetryError::Started(_) => Self::Fault,
         }
     }

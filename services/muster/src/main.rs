@@ -13,7 +13,7 @@ use muster::{
     serve::{ServeArgs, UpArgs},
     upkeep::{DoctorArgs, ProjectionsWord},
 };
-use muster_runtime::telemetry::{self, FILTER, Format};
+use muster_runtime::telemetry::{self, FILTER, Format, Plan};
 
 /// Dispatch of the EU Cybersecurity Reserve to hospitals under cyber-attack
 #[derive(Debug, Parser)]
@@ -50,12 +50,15 @@ impl Word {
         }
     }
 
-    /// What is logged unless somebody chooses: a process that serves tells its log, a demonstration tells its story and no
-    /// more than what is wrong, a command tells its answer.
-    const fn logs(&self) -> Option<&'static str> {
+    /// What is told unless somebody chooses: a process that serves tells its log, its spans and its measures, a demonstration
+    /// tells its story and no more than what is wrong, a command tells its answer.
+    fn telemetry(&self) -> Option<Plan> {
         match self {
-            Self::Up(_) | Self::Serve(_) => Some("info"),
-            Self::Demo(_) | Self::Doctor(_) | Self::Projections(_) => Some("warn"),
+            Self::Up(args) => Some(args.telemetry()),
+            Self::Serve(args) => Some(args.telemetry()),
+            Self::Demo(_) | Self::Doctor(_) | Self::Projections(_) => {
+                Some(Plan { format: Format::Human, filter: "warn".to_owned(), spans: None })
+            }
             Self::Client(_) => None,
         }
     }
@@ -77,12 +80,17 @@ fn main() -> ExitCode {
 
 fn run(globals: Globals, word: Word) -> Result<Exit, Ended> {
     word.check(&globals).map_err(|failure| Ended { says: failure.told(), exit: Exit::from(&failure) })?;
-    if let Some(usual) = word.logs() {
-        let filter = std::env::var(FILTER).unwrap_or_else(|_| usual.to_owned());
-        telemetry::start(Format::Human, &filter)?;
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Ended { says: error.to_string(), exit: Exit::Fault })?;
+    let _inside = runtime.enter();
+    // It ends before the runtime does, and sends what was told last.
+    let _telemetry = match word.telemetry() {
+        Some(plan) => {
+            let filter = std::env::var(FILTER).unwrap_or(plan.filter);
+            Some(telemetry::start(Plan { filter, ..plan })?)
+        }
+        None => None,
+    };
     runtime.block_on(async {
         match word {
             Word::Demo(args) => Box::pin(args.run(globals.no_color)).await?,

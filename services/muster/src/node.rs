@@ -17,36 +17,44 @@ use muster_domain::{
         realm,
     },
 };
-use muster_edge::{Edge, people::People, reacting, relay::Relay};
+use muster_edge::{Edge, people::People, reacting, relay::Relay, trace::Cases};
 use muster_journal::{
     engine::{
         Meta, Undone,
         executor::Executor,
         follower::{Follower, View},
     },
-    jetstream::{JetStream, Unsafe},
+    jetstream::{Inspection, JetStream, Unsafe},
+    measured::Measured,
     port::Journal,
-    skew::ClockOff,
     subjects::Subjects,
     table::Table,
 };
-use muster_monitor::{
-    health::{Health, RoleHealth, UnsafeSetting},
-    projection,
-    views::Monitor,
-};
+use muster_monitor::{health::Health, projection, views::Monitor};
 use muster_runtime::{
+    admin::Admin,
     clock::{Clock, ExerciseClock, SystemClock},
     identity::Identities,
     ids,
     lifecycle::{Ended, Fault, Lifecycle},
     server::{HealthReporter, Server, ServingStatus},
+    telemetry::metrics::{KeyValue, Metrics, Unmeasured},
 };
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 use tonic::{server::NamedService, service::Routes};
 
-use crate::storage::{JournalSpec, NatsOptions, Storage, StorageError};
+use crate::{
+    measures,
+    standing::{self, Head, Standing},
+    storage::{JournalSpec, NatsOptions, Storage, StorageError},
+};
+
+/// Muster's.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// How long a process may take to finish what is begun.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
@@ -105,6 +113,8 @@ pub struct Plan {
     pub parts: BTreeSet<Part>,
     /// Where to answer; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where to tell orchestrators and Prometheus how the process stands, if anywhere.
+    pub admin: Option<SocketAddr>,
 }
 
 /// Why a process cannot run.
@@ -119,11 +129,16 @@ pub enum StartError {
     /// The realm cannot be opened like this.
     #[error("{}; {}", .0.says, .0.way_out)]
     Realm(Refusal),
+    /// Nothing can be measured.
+    #[error("{0}")]
+    Unmeasured(#[from] Unmeasured),
     /// The address cannot be had.
-    #[error("{address} cannot be listened on: {source}; choose another with --listen")]
+    #[error("{address} cannot be listened on: {source}; choose another with {option}")]
     Listen {
         /// Which address.
         address: SocketAddr,
+        /// By which option it was given.
+        option: &'static str,
         /// What the operating system says.
         source: io::Error,
     },
@@ -137,6 +152,8 @@ pub struct Node {
     pub edge: Edge,
     /// Where the process answers.
     pub address: SocketAddr,
+    /// Where it tells how it stands, if anywhere.
+    pub admin: Option<SocketAddr>,
     life: Lifecycle,
 }
 
@@ -155,34 +172,49 @@ impl Node {
         }
         let realm = open_realm(storage.journal.clone(), machine.now(), &plan).await?;
         let life = Lifecycle::default();
-        let server = Server::bind(plan.listen).map_err(|source| StartError::Listen { address: plan.listen, source })?;
+        let taken = |address, option| move |source| StartError::Listen { address, option, source };
+        let server = Server::bind(plan.listen).map_err(taken(plan.listen, "--listen"))?;
         let address = server.address();
+        let admin = plan.admin.map(|admin| Admin::bind(admin).map_err(taken(admin, "--admin-listen"))).transpose()?;
+        let metrics = Metrics::new([])?;
         let mut follower = Follower::default();
         let edge = Edge {
             realm: plan.realm.clone(),
             subjects: Subjects(plan.realm.clone()),
-            journal: storage.journal.clone(),
+            journal: Arc::new(Measured::new(storage.journal.clone(), &metrics.meter())),
             clock: clock(&realm, machine.clone()),
             vault: storage.vault.clone(),
             identities: Identities::development(),
             relay: Relay::default(),
             people: follower.view(People::default()),
+            cases: follower.view(Cases::default()),
+            meter: metrics.meter(),
             stopping: life.stopping(),
         };
-        let mut node = Self { realm, edge, address, life };
+        let mut node = Self { realm, edge, address, admin: admin.as_ref().map(Admin::address), life };
         let health = HealthReporter::new();
-        let unsafe_settings = watch::Sender::new(storage.unsafe_settings.clone());
-        let routes = node.services(&plan, &storage, &health, &mut follower, &unsafe_settings);
+        let found = Inspection { found: storage.unsafe_settings.clone(), replicas: Vec::new() };
+        let inspected = watch::Sender::new(found);
+        let head = watch::Sender::new(Head { sequence: 0, heard: Instant::now(), behind_since: None });
+        let (routes, standing) = node.services(&plan, &storage, &health, &mut follower, (&inspected, &head));
+        measures::of_process(&node.edge.meter, &standing, about(&plan));
+        node.life.spawn_loop("head", standing::ask(node.edge.clone(), head));
+        if let Some(admin) = admin {
+            let checks = Arc::new(move || standing.checks());
+            let (metrics, stopping) = (metrics.clone(), node.life.stopping());
+            node.life.spawn("admin", async move { Ok(admin.serve(metrics, checks, stopping).await?) });
+        }
         if let Some(remote) = storage.remote {
             let stopping = node.life.stopping();
-            node.life.spawn_loop("journal", watch_journal(remote, machine, unsafe_settings, stopping));
+            node.life.spawn_loop("journal", watch_journal(remote, machine, inspected, stopping));
         }
         let (stopping, aborting, served) = (node.life.stopping(), node.life.aborting(), CancellationToken::new());
         node.follow(follower, served.clone());
+        let meter = metrics.meter();
         node.life.spawn("server", async move {
             let _guard = served.drop_guard();
             tokio::select! {
-                served = server.serve(routes, DESCRIPTORS, health, stopping) => Ok(served?),
+                served = server.serve(routes, DESCRIPTORS, health, &meter, stopping) => Ok(served?),
                 // Whoever still waits for an answer gets none.
                 () = aborting.cancelled() => Ok(()),
             }
@@ -204,12 +236,21 @@ impl Node {
         storage: &Storage,
         health: &HealthReporter,
         follower: &mut Follower,
-        unsafe_settings: &watch::Sender<Vec<Unsafe>>,
-    ) -> Routes {
+        (inspected, head): (&watch::Sender<Inspection>, &watch::Sender<Head>),
+    ) -> (Routes, Standing) {
         let (mut routes, edge) = (Routes::default(), &self.edge);
         let mut names = vec![""];
         let (read, is_read) = watch::channel(false);
-        let mut deciding = None;
+        let mut standing = Standing {
+            parts: plan.parts.clone(),
+            people: edge.people.clone(),
+            is_read,
+            clock_off: edge.journal.clock_off(),
+            desk: None,
+            head: head.subscribe(),
+            inspected: inspected.subscribe(),
+            accepted: Arc::new(plan.nats.accepted.clone()),
+        };
         if plan.parts.contains(&Part::Registry) {
             let server = RegistryServiceServer::new(muster_registry::Service::new(edge.clone(), follower));
             names.push(named(&server));
@@ -232,16 +273,18 @@ impl Node {
         if plan.parts.contains(&Part::Dispatch) {
             let (desk, driver) = Desk::new(edge, storage.lease.clone());
             let service = muster_dispatch::Service::new(edge.clone(), follower, desk.clone());
-            let (address, standby) = (format!("http://{}", self.address), service.standby());
+            let (address, standby, work) = (format!("http://{}", self.address), service.standby(), service.standby());
             self.life.spawn_loop("desk", async move { driver.run(&address, standby).await });
             let server = DispatchServiceServer::new(service);
-            deciding = Some(desk.clone());
+            measures::of_dispatch(&edge.meter, &desk, move |look| look(work.now().work()));
+            standing.desk = Some(desk.clone());
             self.life.spawn("desk-ready", desk_ready(edge.clone(), health.clone(), named(&server), desk));
             routes = routes.add_service(server);
         }
         if plan.parts.contains(&Part::Monitor) {
-            let health = self.health(plan, unsafe_settings.subscribe(), is_read, deciding);
-            let service = muster_monitor::Service::new(edge.clone(), follower, health);
+            let service = muster_monitor::Service::new(edge.clone(), follower, health_of(plan, &standing));
+            let clock = edge.clock.clone();
+            measures::of_realm(&edge.meter, &service.view(), Arc::new(move || clock.now()));
             if let Some(dir) = storage.projections.clone() {
                 self.life.spawn_loop("projector", project(edge.clone(), service.view(), dir));
             }
@@ -251,45 +294,7 @@ impl Node {
             routes = routes.add_service(server);
         }
         self.life.spawn("ready", ready(edge.clone(), health.clone(), names, read));
-        routes
-    }
-
-    /// How this process stands, for whoever asks monitor: by the same facts as `ready` and `desk_ready`.
-    fn health(
-        &self,
-        plan: &Plan,
-        unsafe_settings: watch::Receiver<Vec<Unsafe>>,
-        is_read: watch::Receiver<bool>,
-        desk: Option<Desk>,
-    ) -> Health {
-        let accepted = plan.nats.accepted.clone();
-        let setting = move |Unsafe { name, says, way_out }: &Unsafe| UnsafeSetting {
-            name: (*name).to_owned(),
-            says: format!("{says}; {way_out}"),
-            accepted: accepted.contains(*name),
-        };
-        let (people, parts) = (self.edge.people.clone(), plan.parts.clone());
-        let clock_off = self.edge.journal.clock_off();
-        let roles = move || {
-            let progress = people.progress();
-            let off = clock_off.borrow().map(|off| format!("{off}; {}", ClockOff::WAY_OUT));
-            let is_read = *is_read.borrow() && progress.broken.is_none() && off.is_none();
-            let trouble = progress.broken.as_ref().map(ToString::to_string).or(off).unwrap_or_default();
-            let decides = desk.as_ref().is_none_or(|desk| desk.state().borrow().is_serving());
-            let role = |part: &Part| RoleHealth {
-                role: part.as_str().to_owned(),
-                ready: is_read && (*part != Part::Dispatch || decides),
-                position: progress.position,
-                trouble: trouble.clone(),
-            };
-            parts.iter().map(role).collect()
-        };
-        Health {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            journal: plan.journal.kind(),
-            unsafe_settings: Arc::new(move || unsafe_settings.borrow().iter().map(&setting).collect()),
-            roles: Arc::new(roles),
-        }
+        (routes, standing)
     }
 
     /// Reads the log for every view of the process, until the last call is answered: a call that is done waits for the views
@@ -304,6 +309,23 @@ impl Node {
             }
         });
     }
+}
+
+/// How the process stands, for whoever asks monitor.
+fn health_of(plan: &Plan, standing: &Standing) -> Health {
+    let (settings, roles) = (standing.clone(), standing.clone());
+    Health {
+        version: VERSION.to_owned(),
+        journal: plan.journal.kind(),
+        unsafe_settings: Arc::new(move || settings.unsafe_settings()),
+        roles: Arc::new(move || roles.roles()),
+    }
+}
+
+/// What a process says of itself beside its measures.
+fn about(plan: &Plan) -> Vec<KeyValue> {
+    let of = [("version", VERSION), ("realm", plan.realm.as_str()), ("journal", plan.journal.kind())];
+    of.map(|(name, value)| KeyValue::new(name, value.to_owned())).to_vec()
 }
 
 /// Keeps monitor's rows on disk. They are a copy for other tools: without them Muster answers all the same.
@@ -326,7 +348,7 @@ fn named<S: NamedService>(_: &S) -> &'static str {
 async fn watch_journal(
     journal: Arc<JetStream>,
     machine: Arc<dyn Clock>,
-    unsafe_settings: watch::Sender<Vec<Unsafe>>,
+    inspected: watch::Sender<Inspection>,
     stopping: CancellationToken,
 ) {
     let looking = async {
@@ -338,9 +360,10 @@ async fn watch_journal(
     let inspecting = async {
         loop {
             tokio::time::sleep(INSPECT_EVERY).await;
-            let found = journal.safety().await;
-            let news = |known: &mut Vec<Unsafe>| std::mem::replace(known, found.clone()) != found;
-            if unsafe_settings.send_if_modified(news) {
+            let inspection = journal.inspect().await;
+            let found = inspection.found.clone();
+            let news = |known: &mut Inspection| std::mem::replace(known, inspection).found != found;
+            if inspected.send_if_modified(news) {
                 for Unsafe { name, says, way_out } in &found {
                     tracing::warn!(name, "{says}; {way_out}");
                 }
@@ -458,7 +481,7 @@ async fn open_realm(journal: Arc<dyn Journal>, now: Timestamp, plan: &Plan) -> R
     let realm = Realm { id: plan.realm.clone(), clock };
     let by = Actor { role: Role::Operator, principal: PrincipalId::parse("muster").unwrap_or_default() };
     let (command, received) = (ids::new(), Received { at, by });
-    let meta = Meta { command, fingerprint: [0; 32], received, causation: None, correlation: command };
+    let meta = Meta { command, fingerprint: [0; 32], received, causation: None, correlation: command, trace: None };
     executor.execute(&subject, realm::Command::Open(realm.clone()), meta).await.map_err(refused)?;
     Ok(executor.read(&subject).await.map_err(refused)?.state.unwrap_or(realm))
 }

@@ -1,6 +1,7 @@
 //! `muster up` and `muster serve`: running Muster.
 
 use std::{
+    collections::BTreeSet,
     env,
     io::{self, Write},
     net::SocketAddr,
@@ -15,12 +16,13 @@ use muster_domain::{
 use muster_journal::crash::{self, Crash};
 use muster_runtime::{
     clock::{Clock, SystemClock},
-    lifecycle,
+    ids, lifecycle,
+    telemetry::{self, Format, Spans, metrics::KeyValue},
 };
 
 use crate::{
     cli::context::Signpost,
-    node::{Node, Part, Plan, StartError},
+    node::{Node, Part, Plan, StartError, VERSION},
     storage::{JournalSpec, NatsOptions},
 };
 
@@ -65,6 +67,56 @@ impl RealmArgs {
     }
 }
 
+/// What the process tells of itself.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "What the process tells of itself")]
+pub struct TelemetryArgs {
+    /// Where to answer /livez, /readyz and /metrics, over plain HTTP, for orchestrators and Prometheus [default: nowhere]
+    #[arg(long, value_name = "IP:PORT", env = "MUSTER_ADMIN_LISTEN", hide_env_values = true)]
+    admin_listen: Option<SocketAddr>,
+    /// Where an OpenTelemetry collector takes spans by OTLP over gRPC, e.g. http://127.0.0.1:4317 [default: nowhere]
+    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT", hide_env_values = true)]
+    otlp_endpoint: Option<String>,
+    /// Which share of traces to keep, from 0 to 1
+    #[arg(long, value_name = "SHARE", env = "MUSTER_TRACE_SHARE", hide_env_values = true, default_value_t = 1.0)]
+    #[arg(value_parser = share)]
+    trace_share: f64,
+    /// How to log: human, a line for people; or json, an object a line
+    #[arg(long, value_name = "FORMAT", env = "MUSTER_LOG_FORMAT", hide_env_values = true, default_value = "human")]
+    #[arg(value_parser = log_format)]
+    log_format: Format,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| format!("'{text}' is not a share: write a number from 0 to 1, e.g. 0.1"))
+}
+
+fn log_format(text: &str) -> Result<Format, String> {
+    match text {
+        "human" => Ok(Format::Human),
+        "json" => Ok(Format::Json),
+        _ => Err(format!("'{text}' is no way to log: write human or json")),
+    }
+}
+
+impl TelemetryArgs {
+    /// Of a process that runs `parts`.
+    fn plan(&self, parts: &BTreeSet<Part>) -> telemetry::Plan {
+        let names: Vec<_> = parts.iter().map(|part| part.as_str()).collect();
+        let name = if parts.len() == Part::ALL.len() { "muster".to_owned() } else { names.join("-") };
+        let of = [
+            ("service.namespace", "muster".to_owned()),
+            ("service.name", name),
+            ("service.version", VERSION.to_owned()),
+            ("service.instance.id", ids::new().to_string()),
+        ];
+        let about = of.map(|(name, value)| KeyValue::new(name, value)).to_vec();
+        let spans = Spans { about, collector: self.otlp_endpoint.clone(), share: self.trace_share };
+        telemetry::Plan { format: self.log_format, filter: "info".to_owned(), spans: Some(spans) }
+    }
+}
+
 /// Run all of Muster in this process, for development: nothing to install
 #[derive(Args, Clone, Debug)]
 pub struct UpArgs {
@@ -84,6 +136,8 @@ pub struct UpArgs {
         default_value = "127.0.0.1:7400"
     )]
     listen: SocketAddr,
+    #[command(flatten)]
+    telemetry: TelemetryArgs,
 }
 
 /// Run some of Muster's services in this process, on a journal that other processes share
@@ -106,6 +160,8 @@ pub struct ServeArgs {
     /// required
     #[arg(long)]
     accept_development_tokens: bool,
+    #[command(flatten)]
+    telemetry: TelemetryArgs,
 }
 
 /// How JetStream is reached.
@@ -173,6 +229,11 @@ pub enum ServeError {
 }
 
 impl UpArgs {
+    /// What the process tells of itself.
+    pub fn telemetry(&self) -> telemetry::Plan {
+        self.telemetry.plan(&Part::ALL.into())
+    }
+
     /// Runs everything until asked to stop.
     pub async fn run(self) -> Result<(), ServeError> {
         let (asked, otherwise) = (self.realm.asked(), self.realm.exercise());
@@ -184,12 +245,18 @@ impl UpArgs {
             nats: self.nats.into(),
             parts: Part::ALL.into(),
             listen: self.listen,
+            admin: self.telemetry.admin_listen,
         };
         run(plan, true).await
     }
 }
 
 impl ServeArgs {
+    /// What the process tells of itself.
+    pub fn telemetry(&self) -> telemetry::Plan {
+        self.telemetry.plan(&self.roles.iter().copied().collect())
+    }
+
     /// Runs the services until asked to stop.
     pub async fn run(self) -> Result<(), ServeError> {
         if !self.accept_development_tokens {
@@ -204,6 +271,7 @@ impl ServeArgs {
             nats: self.nats.into(),
             parts: self.roles.into_iter().collect(),
             listen: self.listen,
+            admin: self.telemetry.admin_listen,
         };
         run(plan, false).await
     }
@@ -220,8 +288,11 @@ async fn run(plan: Plan, announces: bool) -> Result<(), ServeError> {
     let signals = lifecycle::signals().map_err(ServeError::Signals)?;
     let node = Node::start(plan).await?;
     let _signpost = announces.then(|| Signpost::set_up(node.address, &node.edge.realm)).flatten();
-    // The one line on stdout: whoever let the system choose the port reads it here, and finds the context file written.
-    writeln!(io::stdout(), "http://{}", node.address).map_err(ServeError::Output)?;
+    // All that stands on stdout, a line each: where it answers calls, and where it tells how it stands, if anywhere. Whoever let
+    // the system choose the ports reads them here, and finds the context file written.
+    for address in [Some(node.address), node.admin].into_iter().flatten() {
+        writeln!(io::stdout(), "http://{address}").map_err(ServeError::Output)?;
+    }
     let ended = node.run(signals).await;
     let by_itself = ended.by_itself.iter().chain(&ended.failed).map(ToString::to_string);
     let cut_off = ended.cut_off.iter().map(|task| format!("the task '{task}' had to be cut off"));

@@ -2,6 +2,7 @@
 //! process starts, serves, reports and stops. Nothing here decides a case.
 
 pub mod access;
+pub mod admin;
 pub mod clock;
 pub mod identity;
 pub mod ids;

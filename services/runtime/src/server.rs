@@ -16,7 +16,10 @@ use tonic_health::{pb::health_server::HealthServer, server::HealthService};
 use tonic_reflection::server::Builder as Reflection;
 use tower::util::MapRequestLayer;
 
-use crate::status;
+use crate::{
+    status,
+    telemetry::{calls::Observed, metrics::Meter},
+};
 
 /// The largest call that is read, in bytes.
 pub const CALL_BYTES_MAX: usize = 1 << 20;
@@ -67,6 +70,7 @@ impl Server {
         services: Routes,
         descriptors: &[u8],
         health: HealthReporter,
+        meter: &Meter,
         stopping: CancellationToken,
     ) -> Result<(), ServeError> {
         let reflection = || {
@@ -89,6 +93,7 @@ impl Server {
             .http2_max_header_list_size(METADATA_BYTES_MAX)
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE))
+            .layer(Observed::by(meter))
             .layer(MapRequestLayer::new(|call: http::Request<Body>| call.map(limited)))
             .add_routes(services)
             .serve_with_incoming_shutdown(self.incoming, stopped)
@@ -109,18 +114,19 @@ mod tests {
     use std::collections::BTreeSet;
 
     use tokio::task::JoinHandle;
-    use tonic::{Code, transport::Channel};
+    use tonic::{Code, Request, transport::Channel};
     use tonic_health::pb::{
         HealthCheckRequest, health_check_response::ServingStatus as Told, health_client::HealthClient,
     };
     use tonic_reflection::pb::{v1, v1alpha};
 
     use super::*;
-    use crate::status::explain;
+    use crate::{status::explain, telemetry::metrics::Metrics};
 
     struct Running {
         channel: Channel,
         health: HealthReporter,
+        metrics: Metrics,
         stopping: CancellationToken,
         served: JoinHandle<Result<(), ServeError>>,
     }
@@ -130,12 +136,14 @@ mod tests {
         let address = server.address();
         assert_ne!(address.port(), 0);
         let (health, stopping) = (HealthReporter::new(), CancellationToken::new());
+        let metrics = Metrics::new([]).unwrap();
         let served = {
             let (health, stopping) = (health.clone(), stopping.clone());
-            tokio::spawn(async move { server.serve(Routes::default(), &[], health, stopping).await })
+            let metrics = metrics.clone();
+            tokio::spawn(async move { server.serve(Routes::default(), &[], health, &metrics.meter(), stopping).await })
         };
         let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
-        Running { channel, health, stopping, served }
+        Running { channel, health, metrics, stopping, served }
     }
 
     impl Running {
@@ -209,6 +217,29 @@ mod tests {
         let status = server.check(&format!("{largest}x")).await.unwrap_err();
         assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
         assert_eq!(explain(&status).reason, "TOO_LARGE");
+        server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn calls_are_measured_and_made_up_methods_are_one() {
+        let server = running().await;
+        server.check("").await.unwrap();
+        for method in ["/muster.made.up.v1.Service/One", "/muster.made.up.v1.Service/Two"] {
+            let mut client = tonic::client::Grpc::new(server.channel.clone());
+            client.ready().await.unwrap();
+            let codec = tonic_prost::ProstCodec::<HealthCheckRequest, HealthCheckRequest>::default();
+            let path = http::uri::PathAndQuery::from_static(method);
+            let answer = client.unary(Request::new(HealthCheckRequest::default()), path, codec).await;
+            assert_eq!(answer.unwrap_err().code(), Code::Unimplemented);
+        }
+        let text = server.metrics.text().unwrap();
+        let counts: Vec<_> =
+            text.lines().filter(|line| line.starts_with("rpc_server_call_duration_seconds_count")).collect();
+        assert_eq!(counts.len(), 1, "health is not measured: {counts:#?}");
+        let of_both = counts.iter().all(|line| {
+            line.contains(r#"rpc_method="_OTHER""#) && line.contains(r#"code="UNIMPLEMENTED""#) && line.ends_with("} 2")
+        });
+        assert!(of_both, "{counts:#?}");
         server.stop().await;
     }
 

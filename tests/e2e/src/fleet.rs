@@ -49,11 +49,17 @@ impl Fleet {
 impl<S: Servers> Fleet<S> {
     /// Starts one process for each group of roles on a server; `accept` names what is unsafe about it.
     pub fn start_on(nats: S, groups: &[&[&'static str]], pace: Pace, accept: &[&str]) -> Self {
+        Self::start_with(nats, groups, pace, accept, &[])
+    }
+
+    /// The same, with more arguments.
+    pub fn start_with(nats: S, groups: &[&[&'static str]], pace: Pace, accept: &[&str], more: &[&str]) -> Self {
         let directory = TempDir::new().expect("a directory for the vault's key");
         let key = directory.path().join("vault.key");
         let mut fleet = Self { nats, members: Vec::new(), key, _directory: directory };
         for roles in groups {
-            let process = Process::start(fleet.arguments(roles, pace, accept));
+            let arguments = fleet.arguments(roles, pace, accept).into_iter();
+            let process = Process::start(arguments.chain(more.iter().copied().map(str::to_owned)));
             fleet.members.push(Member { roles: roles.to_vec(), process });
         }
         fleet

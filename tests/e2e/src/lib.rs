@@ -4,6 +4,7 @@
 pub mod cast;
 pub mod chaos;
 pub mod cluster;
+pub mod collector;
 pub mod crashes;
 pub mod drift;
 pub mod fleet;
@@ -13,6 +14,7 @@ pub mod network;
 pub mod partition;
 pub mod power;
 pub mod process;
+pub mod prometheus;
 pub mod root;
 pub mod rot;
 pub mod servers;

@@ -25,6 +25,7 @@ pub struct Process {
     environment: Vec<(String, String)>,
     running: Option<Running>,
     address: String,
+    admin: String,
 }
 
 struct Running {
@@ -58,12 +59,17 @@ impl Process {
     ) -> Self {
         let args = args.into_iter().map(Into::into).collect();
         let environment = environment.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
-        Self { args, environment, running: None, address: String::new() }
+        Self { args, environment, running: None, address: String::new(), admin: String::new() }
     }
 
     /// Where it answers, `http://HOST:PORT`; another after a restart if the system chose the port.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Where it tells how it stands, `http://HOST:PORT`, if it was started with `--admin-listen`.
+    pub fn admin(&self) -> &str {
+        &self.admin
     }
 
     /// Kills it without warning, as a crash would.
@@ -108,6 +114,10 @@ impl Process {
             Ok(address) => self.address = address,
             Err(RecvTimeoutError::Disconnected) => return false,
             Err(RecvTimeoutError::Timeout) => panic!("muster is never ready:\n{}", self.said()),
+        }
+        if self.args.iter().any(|arg| arg == "--admin-listen") {
+            let running = self.running.as_ref().expect("it was started");
+            self.admin = running.lines.recv_timeout(READY_PATIENCE).expect("it says so at once");
         }
         true
     }

@@ -131,6 +131,7 @@ fn plan(server: &NatsServer, vault_key: std::path::PathBuf) -> Plan {
         },
         parts: Part::ALL.into(),
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        admin: None,
     }
 }
 

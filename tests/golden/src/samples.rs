@@ -14,7 +14,10 @@ use muster_domain::{
         RealmClock, RealmEvent, RequirementEvent, ServiceEntry, Size, ThirdCountryEvent,
     },
 };
-use muster_journal::stored::{Commit, Frame, Position, event_type};
+use muster_journal::{
+    stored::{Commit, Frame, Position, event_type},
+    trace::Trace,
+};
 use uuid::Uuid;
 
 use crate::values::*;
@@ -271,7 +274,7 @@ pub fn all() -> BTreeMap<String, Frame> {
     events.chain(frames().map(|(name, frame)| (format!("frames/{name}"), frame))).collect()
 }
 
-fn frames() -> [(&'static str, Frame); 6] {
+fn frames() -> [(&'static str, Frame); 7] {
     let without_cause =
         Commit { causation: None, policy: None, decided_at: None, ..commit(1, [example("request.opened")]) };
     let matched = commit(1, [example("desk.grant-taken"), example("desk.offered")]);
@@ -282,6 +285,7 @@ fn frames() -> [(&'static str, Frame); 6] {
         ("first", Frame { previous: [0; 32], ..frame([without_cause]) }),
         ("submitted", frame([commit(1, [example("request.submitted")])])),
         ("decided", frame([commit(1, [example("assessment.decided")])])),
+        ("traced", frame([Commit { trace: Some(traced()), ..commit(1, [example("request.submitted")]) }])),
         ("desk", frame([Commit { taken: Some(42), ..matched }, Commit { taken: Some(43), ..seen }])),
     ]
 }
@@ -310,7 +314,12 @@ fn commit(number: u8, events: impl Into<Vec<Event>>) -> Commit {
         decided_at: Some(Position { sequence: 41, index: 1 }),
         taken: None,
         events: events.into(),
+        trace: None,
     }
+}
+
+fn traced() -> Trace {
+    Trace { trace: 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736, span: 0x00f0_67aa_0ba9_02b7, flags: 1 }
 }
 
 fn uuid(number: u8) -> Uuid {

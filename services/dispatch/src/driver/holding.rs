@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, future::pending, time::Duration};
 
 use futures::{FutureExt, StreamExt};
 use muster_domain::kernel::Timestamp;
-use muster_edge::Edge;
+use muster_edge::{Edge, lateness::Lateness, trace};
 use muster_journal::{
     append::{Lost, append_surely},
     crash::{self, Boundary},
@@ -16,6 +16,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::{JoinError, JoinSet},
 };
+use tracing::{Instrument, Span};
 
 use super::{Call, Ended};
 use crate::{
@@ -74,6 +75,7 @@ struct Holding<'a> {
     flight: JoinSet<Input>,
     waiting: BTreeMap<Ticket, oneshot::Sender<Result<Done, Undone>>>,
     tickets: Ticket,
+    lateness: Lateness,
 }
 
 impl<'a> Holding<'a> {
@@ -89,7 +91,8 @@ impl<'a> Holding<'a> {
         let (writer, outputs) = begun.map_err(Stop::Broken)?;
         let records = edge.journal.subscribe(writer.taken());
         let (flight, waiting) = (JoinSet::new(), BTreeMap::new());
-        let mut holding = Self { edge, subject, writer, records, head, flight, waiting, tickets: 0 };
+        let lateness = Lateness::of("desk", &edge.meter);
+        let mut holding = Self { edge, subject, writer, records, head, flight, waiting, tickets: 0, lateness };
         holding.perform(outputs)?;
         Ok(holding)
     }
@@ -138,7 +141,11 @@ impl<'a> Holding<'a> {
             let all = self.commands(calls, now)?;
             // Commands received before a wake-up are decided before it; those that come after it do not hold it up.
             let due = |due: Timestamp| due <= now && (all || due.plus(OVERDUE) <= now);
-            if self.writer.next_look().is_some_and(due) {
+            if let Some(look) = self.writer.next_look().filter(|look| due(*look)) {
+                // The first look of all is due since ever.
+                if look > Timestamp::default() {
+                    self.lateness.note(now.since(look));
+                }
                 self.take(Input::Look, now)?;
             }
         }
@@ -207,10 +214,17 @@ impl<'a> Holding<'a> {
             match output {
                 Output::Append { expected, frame, bytes } => {
                     let (journal, subject) = (self.edge.journal.clone(), self.subject.clone());
-                    self.flight.spawn(async move {
+                    // One frame may hold what several cases called for: each has it in its trace, the sending in the first.
+                    let spans: Vec<_> =
+                        self.writer.traces().into_iter().map(|trace| trace::reaction("desk", Some(trace))).collect();
+                    let first = spans.first().cloned().unwrap_or_else(Span::none);
+                    let appending = async move {
                         let journal = journal.as_ref();
-                        Input::Appended(append_surely(journal, &subject, expected, frame, bytes, PATIENCE).await)
-                    });
+                        let landed = append_surely(journal, &subject, expected, frame, bytes, PATIENCE).await;
+                        drop(spans);
+                        Input::Appended(landed)
+                    };
+                    self.flight.spawn(appending.instrument(first));
                 }
                 Output::Check => {
                     let (journal, subject) = (self.edge.journal.clone(), self.subject.clone());

@@ -35,7 +35,7 @@ fn see(number: usize) -> (Command, Meta) {
     let offer = OfferId::parse(&format!("o-{number}")).unwrap();
     let (by, command) = (actor(Role::Provider, "a"), ids::new());
     let received = Received { at: START, by };
-    let meta = Meta { command, fingerprint: [0; 32], received, causation: None, correlation: command };
+    let meta = Meta { command, fingerprint: [0; 32], received, causation: None, correlation: command, trace: None };
     (Command::See { offer, by: ProviderId::parse("a").unwrap() }, meta)
 }
 
@@ -243,6 +243,7 @@ fn a_moment_at_which_nothing_changed_is_not_looked_at_again() {
         decided_at: None,
         taken: None,
         events: vec![Event::Provider(ProviderEvent::Enrolled(terms))],
+        trace: None,
     };
     let frame = Frame { id: Uuid::nil(), previous: [0; 32], commits: vec![commit] };
     let bytes: Bytes = stored::encode(&frame);

@@ -107,6 +107,7 @@ impl Log {
             decided_at: None,
             taken: None,
             events,
+            trace: None,
         };
         let previous = before.last().map(|record| stored::hash(&record.bytes)).unwrap_or_default();
         let frame = Frame { id: new_id(), previous, commits: commits.into_iter().map(commit).collect() };
@@ -288,7 +289,7 @@ impl Hand {
 pub fn meta(id: u64, payload: u8, now: Timestamp) -> Meta {
     let command = Uuid::from_u128(u128::from(id) << 96 | 1);
     let received = Received { at: now, by: actor(Role::Provider, "a") };
-    Meta { command, fingerprint: [payload; 32], received, causation: None, correlation: command }
+    Meta { command, fingerprint: [payload; 32], received, causation: None, correlation: command, trace: None }
 }
 
 pub fn offer(number: u32) -> OfferId {

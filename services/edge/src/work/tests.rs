@@ -107,6 +107,7 @@ impl Log {
             decided_at: None,
             taken: None,
             events,
+            trace: None,
         };
         self.work.fold(&Seen { position: self.next(), subject, commit: &commit, log_time: at });
         self.commits.push((subject.clone(), commit));

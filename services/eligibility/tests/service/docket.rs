@@ -164,6 +164,7 @@ impl Story {
             decided_at: None,
             taken: None,
             events,
+            trace: None,
         };
         fold(&mut self.docket, &subject, &commit, &self.log);
         self.log.push((subject, commit));

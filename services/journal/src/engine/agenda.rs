@@ -14,8 +14,9 @@ use uuid::Uuid;
 
 use super::{
     Done, Now, Undone,
-    follower::{Fold, View},
+    follower::{Fold, Seen, View},
 };
+use crate::{stored::Commit, trace::Trace};
 
 /// Something to be done.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,8 +29,18 @@ pub struct Item<O> {
     pub causation: Uuid,
     /// The command id of the first commit of its chain.
     pub correlation: Uuid,
+    /// Where the commit that put it here was made in a distributed trace, if in one.
+    pub trace: Option<Trace>,
     /// What to do.
     pub order: O,
+}
+
+impl<O> Item<O> {
+    /// What the commit that is `seen` calls for, by a name that no other item of that commit has.
+    pub fn of(seen: &Seen, name: &str, due: Timestamp, order: O) -> Self {
+        let &Commit { command: causation, correlation, trace, .. } = seen.commit;
+        Self { command: Uuid::new_v5(&causation, name.as_bytes()), due, causation, correlation, trace, order }
+    }
 }
 
 /// A fold that knows what is still to be done.

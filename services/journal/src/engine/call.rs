@@ -28,13 +28,15 @@ impl Meta {
         let name = format!("{realm}/{}/{}/{id}", by.role, by.principal);
         let command = Uuid::new_v5(&COMMANDS, name.as_bytes());
         let fingerprint = Sha256::digest(message.encode_to_vec()).into();
-        Ok(Self { command, fingerprint, received: Received { at, by }, causation: None, correlation: command })
+        let received = Received { at, by };
+        Ok(Self { command, fingerprint, received, causation: None, correlation: command, trace: None })
     }
 
     /// Of something on an agenda.
     pub fn of_item<O>(item: &super::agenda::Item<O>, by: Actor, at: Timestamp) -> Self {
         let (command, causation, correlation) = (item.command, Some(item.causation), item.correlation);
-        Self { command, fingerprint: [0; 32], received: Received { at, by }, causation, correlation }
+        let received = Received { at, by };
+        Self { command, fingerprint: [0; 32], received, causation, correlation, trace: item.trace }
     }
 
     /// The id of what the command creates.

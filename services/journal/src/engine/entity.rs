@@ -103,6 +103,7 @@ where
             decided_at: self.last,
             taken: None,
             events: events.into_iter().map(Into::into).collect(),
+            trace: meta.trace,
         };
         Frame { id, previous: self.hash, commits: vec![commit] }
     }

@@ -40,6 +40,26 @@ pub struct Unsafe {
     pub way_out: &'static str,
 }
 
+/// What an inspection of all servers found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// What is not safe.
+    pub found: Vec<Unsafe>,
+    /// What each server holds that could be read.
+    pub replicas: Vec<Replica>,
+}
+
+/// What one server holds of the stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replica {
+    /// The server's name.
+    pub server: String,
+    /// How many records it holds.
+    pub records: u64,
+    /// The sequence of its last one: the same number, unless it lacks some.
+    pub last: u64,
+}
+
 #[derive(Deserialize)]
 struct Varz {
     server_name: String,
@@ -85,8 +105,8 @@ struct StreamState {
 }
 
 /// Reads the stream's settings from its leader and each server's own from its monitor.
-pub(super) async fn inspect(stream: &Stream<()>, monitors: &[String]) -> Vec<Unsafe> {
-    let mut found = Vec::new();
+pub(super) async fn inspect(stream: &Stream<()>, monitors: &[String]) -> Inspection {
+    let (mut found, mut replicas) = (Vec::new(), Vec::new());
     let mut read = BTreeSet::new();
     let info = stream.get_info().await;
     let name = info.as_ref().map(|info| info.config.name.clone()).unwrap_or_default();
@@ -94,17 +114,18 @@ pub(super) async fn inspect(stream: &Stream<()>, monitors: &[String]) -> Vec<Uns
         match (page::<Varz>(monitor, "/varz").await, page::<Jsz>(monitor, "/jsz?streams=true").await) {
             (Ok(varz), Ok(jsz)) => {
                 found.extend(settings(&varz));
-                found.extend(density(&varz.server_name, &name, jsz));
+                replicas.extend(replica(&varz.server_name, &name, jsz));
                 read.insert(varz.server_name);
             }
             (Err(error), _) | (_, Err(error)) => found.push(unread(format!("{monitor} cannot be read: {error}"))),
         }
     }
+    found.extend(replicas.iter().filter_map(|replica| density(replica, &name)));
     match info {
-        Ok(info) => found.extend(replicas(&info, &read)),
+        Ok(info) => found.extend(keepers(&info, &read)),
         Err(error) => found.push(unread(format!("the stream's settings cannot be read: {error}"))),
     }
-    found
+    Inspection { found, replicas }
 }
 
 fn unread(says: String) -> Unsafe {
@@ -135,13 +156,18 @@ fn settings(varz: &Varz) -> Vec<Unsafe> {
     found
 }
 
-/// A damaged replica says "not found" and nothing else: only counting shows it.
-fn density(server: &str, stream: &str, jsz: Jsz) -> Option<Unsafe> {
+/// What a server says that it holds of the stream.
+fn replica(server: &str, stream: &str, jsz: Jsz) -> Option<Replica> {
     let mut streams = jsz.account_details.into_iter().flat_map(|account| account.stream_detail);
-    let state = streams.find(|detail| detail.name == stream)?.state;
-    (state.messages != state.last_seq).then(|| Unsafe {
+    let StreamState { messages: records, last_seq: last } = streams.find(|detail| detail.name == stream)?.state;
+    Some(Replica { server: server.to_owned(), records, last })
+}
+
+/// A damaged replica says "not found" and nothing else: only counting shows it.
+fn density(Replica { server, records, last }: &Replica, stream: &str) -> Option<Unsafe> {
+    (records != last).then(|| Unsafe {
         name: "missing-records",
-        says: format!("{server} holds {} of the {} records of {stream}", state.messages, state.last_seq),
+        says: format!("{server} holds {records} of the {last} records of {stream}"),
         way_out: REBUILD,
     })
 }
@@ -154,7 +180,7 @@ pub(super) fn too_few(replicas: usize, stream: &str) -> Unsafe {
 }
 
 /// Every server that keeps the stream must have been read, the leader too.
-fn replicas(info: &Info, read: &BTreeSet<String>) -> Vec<Unsafe> {
+fn keepers(info: &Info, read: &BTreeSet<String>) -> Vec<Unsafe> {
     let mut found = Vec::new();
     if info.config.num_replicas < REPLICAS_MIN {
         found.push(too_few(info.config.num_replicas, &info.config.name));
@@ -225,8 +251,9 @@ mod tests {
             let text = format!(r#"{{"account_details":[{{"stream_detail":[{{"name":"S","state":{state}}}]}}]}}"#);
             serde_json::from_str(&text).unwrap()
         };
-        assert_eq!(density("n1", "S", jsz(24_000)), None);
-        assert_eq!(density("n1", "S", jsz(12_696)).unwrap().name, "missing-records");
-        assert_eq!(density("n1", "T", jsz(12_696)), None, "another stream");
+        let found = |messages| density(&replica("n1", "S", jsz(messages)).unwrap(), "S");
+        assert_eq!(found(24_000), None);
+        assert_eq!(found(12_696).unwrap().name, "missing-records");
+        assert_eq!(replica("n1", "T", jsz(12_696)), None, "another stream");
     }
 }

@@ -13,6 +13,7 @@ pub(super) use prost::Message;
 use uuid::Uuid;
 
 pub(super) use super::{EventType, Undecodable};
+use crate::trace::{NoTrace, Trace};
 
 /// A value of the domain that a field of type `Kept` can hold.
 pub(super) trait Keep<Kept>: Sized {
@@ -117,6 +118,16 @@ pub(super) use kept_as_text;
 kept_as_text!(codes: Country, IncidentType, Language, Nuts, Role, ServiceId, Tlp);
 kept_as_text!(AuthorityId, ContractId, HospitalId, MandateId, OfferId, PackageId, PrincipalId, ProviderId, RealmId);
 kept_as_text!(RequestId, SpocId, SubjectRef);
+
+impl Keep<String> for Trace {
+    fn keep(&self) -> String {
+        self.to_string()
+    }
+
+    fn recall(kept: String) -> Result<Self, Undecodable> {
+        kept.parse().map_err(|error: NoTrace| Undecodable::new(error.to_string()))
+    }
+}
 
 /// A band.
 impl Keep<u32> for u8 {

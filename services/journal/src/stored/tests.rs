@@ -22,6 +22,7 @@ fn frame(event: impl Into<Event>) -> Frame {
         decided_at: Some(Position::default()),
         taken: Some(u64::MAX),
         events: vec![MandateEvent::Countersigned.into(), event.into()],
+        trace: None,
     };
     Frame { id: Uuid::from_u128(3), previous: [0; 32], commits: vec![commit] }
 }

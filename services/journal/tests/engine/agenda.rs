@@ -72,7 +72,14 @@ impl Agenda for Fellows {
 
 fn item(cause: Uuid, number: u64) -> Item<u64> {
     let command = Uuid::new_v5(&cause, format!("fellow of {number}").as_bytes());
-    Item { command, due: at(number.try_into().unwrap()), causation: cause, correlation: cause, order: number }
+    Item {
+        command,
+        due: at(number.try_into().unwrap()),
+        causation: cause,
+        correlation: cause,
+        trace: None,
+        order: number,
+    }
 }
 
 fn calls(number: u64) -> Vec<Event> {

@@ -87,7 +87,7 @@ pub fn meta(id: u64, payload: u8) -> Meta {
 pub fn meta_of(principal: &str, id: u64, payload: u8) -> Meta {
     let command = Uuid::from_u128(u128::from(id) << 64);
     let received = Received { at: at(0), by: actor(principal) };
-    Meta { command, fingerprint: [payload; 32], received, causation: None, correlation: command }
+    Meta { command, fingerprint: [payload; 32], received, causation: None, correlation: command, trace: None }
 }
 
 /// A service of its own, by number.
@@ -148,6 +148,7 @@ pub fn commit(command: u64, recorded_at: Timestamp, events: Vec<Event>) -> Commi
         decided_at: None,
         taken: None,
         events,
+        trace: None,
     }
 }
 

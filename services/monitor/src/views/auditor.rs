@@ -42,6 +42,19 @@ pub enum Owed {
 }
 
 impl Owed {
+    /// What is owed, in a word.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Assess(_) => "assess",
+            Self::Escalate(..) => "escalate",
+            Self::Miss(_) => "miss",
+            Self::End(_) => "end",
+            Self::Take(_) => "take",
+            Self::Expire(_) => "expire",
+            Self::Release(_) => "release",
+        }
+    }
+
     /// What is not done, in words that name nobody.
     pub const fn what(&self) -> &'static str {
         match self {

@@ -234,6 +234,7 @@ impl Story {
             decided_at,
             taken: None,
             events,
+            trace: None,
         };
         let frame = Frame { id: command, previous, commits: vec![commit] };
         let bytes = stored::encode(&frame);

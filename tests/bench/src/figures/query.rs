@@ -208,6 +208,7 @@ impl History {
                 decided_at: index.checked_sub(1).map(|index| Position { sequence: 0, index }),
                 taken: None,
                 events: vec![event],
+                trace: None,
             }
         });
         let frame = Frame { id: ids::new(), previous: [0; 32], commits: commits.collect() };

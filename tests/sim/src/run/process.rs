@@ -356,7 +356,7 @@ impl Process {
             _ => at.now,
         };
         let received = Received { at: received_at, by };
-        let meta = Meta { command: id, fingerprint, received, causation: None, correlation: id };
+        let meta = Meta { command: id, fingerprint, received, causation: None, correlation: id, trace: None };
         let asker = Asker::Client(client);
         let deaf = self.bug == Some(Bug::ProcessIsDeaf) && self.name == 1 && self.follower.sequence() > 60;
         if self.stopping || self.follower.broken.is_some() || deaf {

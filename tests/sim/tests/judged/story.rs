@@ -106,6 +106,7 @@ impl Story {
             decided_at,
             taken: desk.then_some(self.next - 1),
             events: events.into_iter().map(Into::into).collect(),
+            trace: None,
         };
         self.lines.push(Line { sequence: self.next, subject, commits: vec![commit], rot: &[], previous: None });
         self.next += 1;

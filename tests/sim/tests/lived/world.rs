@@ -155,7 +155,7 @@ impl World {
         let command = self.id();
         let received_at = Timestamp::from_millis(self.now().millis() - i64::from(self.delay) * 1000);
         let received = Received { at: received_at.max(at(0)), by };
-        Meta { command, fingerprint: [0; 32], received, causation: None, correlation: command }
+        Meta { command, fingerprint: [0; 32], received, causation: None, correlation: command, trace: None }
     }
 
     /// Somebody asks an aggregate.
