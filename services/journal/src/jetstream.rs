@@ -171,6 +171,11 @@ impl JetStream {
         Ok(())
     }
 
+    /// What is wrong with the leader, if it lacks records: then nothing is decided or written.
+    pub fn damaged(&self) -> watch::Receiver<Option<String>> {
+        self.damaged.subscribe()
+    }
+
     /// Takes down who leads and what it holds; what is wrong with it, if it lacks records.
     fn note(
         &self,

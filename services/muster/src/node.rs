@@ -249,6 +249,7 @@ impl Node {
             desk: None,
             head: head.subscribe(),
             inspected: inspected.subscribe(),
+            damaged: storage.remote.as_ref().map(|remote| remote.damaged()),
             accepted: Arc::new(plan.nats.accepted.clone()),
         };
         if plan.parts.contains(&Part::Registry) {

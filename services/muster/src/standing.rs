@@ -53,6 +53,8 @@ pub struct Standing {
     pub head: watch::Receiver<Head>,
     /// What was found of the journal's servers: settings under which an acknowledged commit could be lost, and what each holds.
     pub inspected: watch::Receiver<Inspection>,
+    /// What is wrong with the journal's leader, if the journal has one and it lacks records.
+    pub damaged: Option<watch::Receiver<Option<String>>>,
     /// Unsafe settings that whoever started it accepted by name.
     pub accepted: Arc<BTreeSet<String>>,
 }
@@ -89,13 +91,14 @@ impl Standing {
         self.inspected.borrow().found.iter().map(setting).collect()
     }
 
-    /// What must hold for calls to be answered.
+    /// What must hold for calls to be answered. A setting that became unsafe since the process started is none of it: to turn
+    /// everybody away would help nobody, so whoever operates Muster is woken instead.
     pub fn checks(&self) -> Vec<Check> {
         let progress = self.progress();
         let head = *self.head.borrow();
         let silent = (head.heard.elapsed() > HEARD_WITHIN)
             .then(|| format!("it has not answered for {} s", head.heard.elapsed().as_secs()));
-        let not_safe = self.unsafe_settings().into_iter().find(|setting| !setting.accepted && harms(&setting.name));
+        let damaged = self.damaged.as_ref().and_then(|damaged| damaged.borrow().clone());
         let reads = match (&progress.broken, *self.is_read.borrow()) {
             (Some(broken), _) => Some(broken.to_string()),
             (None, false) => Some(format!("{} of {} records are read", progress.position.sequence, head.sequence)),
@@ -104,7 +107,7 @@ impl Standing {
         let check = |name, trouble| Check { name, trouble };
         let mut checks = vec![
             check("journal", silent),
-            check("safety", not_safe.map(|setting| setting.says)),
+            check("leader", damaged),
             check("log", reads),
             check("clock", self.clock()),
         ];
@@ -119,12 +122,6 @@ impl Standing {
     fn clock(&self) -> Option<String> {
         self.clock_off.borrow().map(|off| format!("{off}; {}", ClockOff::WAY_OUT))
     }
-}
-
-/// Whether records may be lost under a setting of this name; where a monitor cannot be read, nobody knows, and whoever can
-/// answer goes on.
-fn harms(name: &str) -> bool {
-    name != "monitor-unreachable"
 }
 
 /// Asks the journal where it ends, until the process stops.
