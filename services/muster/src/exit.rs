@@ -16,8 +16,8 @@ use muster_runtime::{
 use tonic::{Code, Status};
 
 use crate::{
-    cli::failure::Failure, demo::DemoError, node::StartError, serve::ServeError, storage::StorageError,
-    upkeep::UpkeepError,
+    cli::failure::Failure, config::ConfigError, demo::DemoError, node::StartError, serve::ServeError,
+    storage::StorageError, upkeep::UpkeepError,
 };
 
 /// What the exit codes mean, at the end of `muster --help`.
@@ -182,6 +182,19 @@ impl From<&DemoError> for Exit {
             DemoError::Differs(_) => Self::Refused,
             DemoError::Stopped => Self::Unavailable,
             DemoError::Data(_) | DemoError::Begin(_) | DemoError::Ended(_) => Self::Fault,
+        }
+    }
+}
+
+impl From<&ConfigError> for Exit {
+    fn from(error: &ConfigError) -> Self {
+        match error {
+            ConfigError::Unreadable { .. }
+            | ConfigError::NotToml { .. }
+            | ConfigError::Unknown { .. }
+            | ConfigError::Kind { .. }
+            | ConfigError::Value { .. } => Self::Usage,
+            ConfigError::Output(error) => of_output(error),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! it reads.
 
 pub mod cli;
+pub mod config;
 pub mod demo;
 pub mod exit;
 pub mod files;

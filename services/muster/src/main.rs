@@ -5,9 +5,10 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use muster::{
     cli::{Globals, Word as ClientWord, failure::Failure},
+    config::{self, ConfigWord},
     demo::DemoArgs,
     exit::{EXIT_CODES, Ended, Exit},
     serve::{ServeArgs, UpArgs},
@@ -33,6 +34,8 @@ enum Word {
     Doctor(DoctorArgs),
     #[command(subcommand)]
     Projections(ProjectionsWord),
+    #[command(subcommand)]
+    Config(ConfigWord),
     #[command(flatten)]
     Client(ClientWord),
 }
@@ -46,6 +49,7 @@ impl Word {
             Self::Serve(_) => globals.refuse_unused("serve", false),
             Self::Doctor(_) => globals.refuse_unused("doctor", true),
             Self::Projections(_) => globals.refuse_unused("projections", false),
+            Self::Config(_) => globals.refuse_unused("config", false),
             Self::Client(_) => Ok(()),
         }
     }
@@ -59,14 +63,13 @@ impl Word {
             Self::Demo(_) | Self::Doctor(_) | Self::Projections(_) => {
                 Some(Plan { format: Format::Human, filter: "warn".to_owned(), spans: None })
             }
-            Self::Client(_) => None,
+            Self::Config(_) | Self::Client(_) => None,
         }
     }
 }
 
 fn main() -> ExitCode {
-    let Muster { globals, word } = Muster::parse();
-    match run(globals, word) {
+    match run() {
         Ok(exit) => exit.into(),
         Err(Ended { says, exit }) => {
             if exit != Exit::Done {
@@ -78,7 +81,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(globals: Globals, word: Word) -> Result<Exit, Ended> {
+fn run() -> Result<Exit, Ended> {
+    let given = config::with_file(&Muster::command(), std::env::args_os().collect())?;
+    let matches = Muster::command().get_matches_from(&given.args);
+    let Muster { globals, word } = Muster::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     word.check(&globals).map_err(|failure| Ended { says: failure.told(), exit: Exit::from(&failure) })?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Ended { says: error.to_string(), exit: Exit::Fault })?;
@@ -98,16 +104,20 @@ fn run(globals: Globals, word: Word) -> Result<Exit, Ended> {
             Word::Serve(args) => args.run().await?,
             Word::Doctor(args) => args.run(globals.output).await?,
             Word::Projections(word) => word.run().await?,
+            Word::Config(word) => word.run(&given, innermost(&matches))?,
             Word::Client(word) => return Ok(word.run(globals).await),
         }
         Ok(Exit::Done)
     })
 }
 
+/// What belongs to the last word of a command line.
+fn innermost(matches: &ArgMatches) -> &ArgMatches {
+    matches.subcommand().map_or(matches, |(_, within)| innermost(within))
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

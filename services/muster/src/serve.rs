@@ -143,6 +143,9 @@ pub struct UpArgs {
 /// Run some of Muster's services in this process, on a journal that other processes share
 #[derive(Args, Clone, Debug)]
 pub struct ServeArgs {
+    /// A file with any of these settings, in TOML; what is given here counts before it
+    #[arg(long, value_name = "FILE", env = "MUSTER_CONFIG", hide_env_values = true)]
+    config: Option<PathBuf>,
     #[command(flatten)]
     realm: RealmArgs,
     /// Which services to run; may be repeated

@@ -105,12 +105,8 @@ impl Standing {
             (None, true) => None,
         };
         let check = |name, trouble| Check { name, trouble };
-        let mut checks = vec![
-            check("journal", silent),
-            check("leader", damaged),
-            check("log", reads),
-            check("clock", self.clock()),
-        ];
+        let mut checks =
+            vec![check("journal", silent), check("leader", damaged), check("log", reads), check("clock", self.clock())];
         if let Some(desk) = &self.desk {
             let state = desk.state();
             let serves = state.borrow().is_serving();

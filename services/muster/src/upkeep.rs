@@ -31,6 +31,9 @@ use crate::{
 /// Where a realm is kept, for whoever looks after it.
 #[derive(Args, Clone, Debug)]
 pub struct KeptArgs {
+    /// The configuration file of the processes that serve the realm: it says where the realm is kept
+    #[arg(long, value_name = "FILE", env = "MUSTER_CONFIG", hide_env_values = true)]
+    config: Option<PathBuf>,
     /// `live`, or an exercise's name
     #[arg(long, env = "MUSTER_REALM", hide_env_values = true, default_value = "practice", value_parser = realm_id)]
     realm: RealmId,

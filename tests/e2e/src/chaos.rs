@@ -117,6 +117,7 @@ pub struct AtWork {
     pub addresses: Addresses,
     given: watch::Receiver<usize>,
     over: watch::Sender<bool>,
+    rests: watch::Sender<bool>,
     crowd: Crowd,
     acting: JoinHandle<Vec<Vec<(Act, Operation)>>>,
 }
@@ -128,6 +129,14 @@ impl AtWork {
         let reached = timeout(ANSWERED_WITHIN, self.given.wait_for(|given| *given >= target)).await;
         reached.expect("commands are answered again").expect("somebody gives them");
         began.elapsed()
+    }
+
+    /// Lets everybody rest meanwhile: servers that share one disk with a crowd that never rests may never catch up.
+    pub async fn rests_until<T>(&self, done: impl Future<Output = T>) -> T {
+        self.rests.send_replace(true);
+        let done = done.await;
+        self.rests.send_replace(false);
+        done
     }
 
     /// Lets everybody finish; what they saw.
@@ -154,12 +163,14 @@ pub struct Crowd {
     began: Instant,
     now: prost_types::Timestamp,
     given: watch::Sender<usize>,
+    resting: watch::Receiver<bool>,
 }
 
 impl Crowd {
     /// A crowd whose story begins at `now` of the realm; `given` counts its commands.
     pub fn new(addresses: Addresses, now: prost_types::Timestamp, given: watch::Sender<usize>) -> Self {
-        Self { addresses, reads: Arc::default(), world: Arc::default(), began: Instant::now(), now, given }
+        let (_, resting) = watch::channel(false);
+        Self { addresses, reads: Arc::default(), world: Arc::default(), began: Instant::now(), now, given, resting }
     }
 
     /// Gives so many commands by each of so many clients; what they saw.
@@ -172,19 +183,22 @@ impl Crowd {
     /// A crowd of so many clients that begins at `now` of the realm.
     pub fn at_work(addresses: Addresses, now: prost_types::Timestamp, seed: u64, clients: u64) -> AtWork {
         let ((given, watched), (over, is_over)) = (watch::channel(0), watch::channel(false));
-        let crowd = Self::new(addresses.clone(), now, given);
+        let rests = watch::Sender::new(false);
+        let crowd = Self { resting: rests.subscribe(), ..Self::new(addresses.clone(), now, given) };
         let client = |n| {
             let (crowd, is_over) = (crowd.clone(), is_over.clone());
             crowd.act_while(seed + n, move |_| !*is_over.borrow())
         };
         let acting = tokio::spawn(join_all((0..clients).map(client).collect::<Vec<_>>()));
-        AtWork { addresses, given: watched, over, crowd, acting }
+        AtWork { addresses, given: watched, over, rests, crowd, acting }
     }
 
-    async fn act_while(self, seed: u64, goes_on: impl Fn(usize) -> bool) -> Vec<(Act, Operation)> {
+    async fn act_while(mut self, seed: u64, goes_on: impl Fn(usize) -> bool) -> Vec<(Act, Operation)> {
         let mut lots = Rng::new(seed, "crowd");
         let mut history = Vec::new();
         while goes_on(history.len()) {
+            // Nobody who could let them rest any more means that nobody does.
+            let _ = self.resting.wait_for(|rests| !rests).await;
             if lots.index(8) == 0 {
                 self.look_around(&mut lots).await;
             }

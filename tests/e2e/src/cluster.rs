@@ -170,6 +170,12 @@ impl Cluster {
         }
     }
 
+    /// Waits for both.
+    pub async fn joined_and_whole(&self) {
+        self.joined().await;
+        self.whole().await;
+    }
+
     /// Waits until another than this server leads.
     pub async fn leader_but(&self, n: usize) {
         let is_other = |leader: &String| *leader != name(n);
@@ -212,12 +218,14 @@ impl Cluster {
         let (_client, context) = self.client().await;
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Ok(stream) = context.get_stream(stream).await
-                && is_so(stream.cached_info())
-            {
-                return stream.cached_info().clone();
+            let told = context.get_stream(stream).await.map(|stream| stream.cached_info().clone());
+            match told {
+                Ok(info) if is_so(&info) => return info,
+                told => {
+                    let told = told.map(|info| info.cluster);
+                    assert!(Instant::now() < deadline, "the servers do not come together on {stream}: {told:#?}");
+                }
             }
-            assert!(Instant::now() < deadline, "the servers do not come together");
             sleep(LOOK_EVERY).await;
         }
     }

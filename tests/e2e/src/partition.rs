@@ -135,8 +135,7 @@ async fn cut_all(seed: u64, knows: Knows) -> (Vec<(Cut, Took)>, Counts) {
         let cut = cuts.swap_remove(lots.index(cuts.len()));
         goes_on_after.push((cut, befalling.befall(&fleet.nats, cut, &mut lots).await));
     }
-    fleet.nats.cluster.joined().await;
-    fleet.nats.cluster.whole().await;
+    befalling.crowd.rests_until(fleet.nats.cluster.joined_and_whole()).await;
     let seen = befalling.crowd.end_with(seed + CLIENTS, CLIENTS, LAST).await;
     for (_, last) in seen.lanes.iter().rev().take(CLIENTS as usize).flatten() {
         assert_ne!(last.outcome, Outcome::Unknown, "seed {seed}: in the end every command is answered");
@@ -203,8 +202,7 @@ struct Befalling {
 impl Befalling {
     /// Cuts lines, looks what both sides do, and joins the lines again; how long writes took to go on.
     async fn befall(&mut self, site: &Site, cut: Cut, lots: &mut Rng) -> Took {
-        site.cluster.joined().await;
-        site.cluster.whole().await;
+        self.crowd.rests_until(site.cluster.joined_and_whole()).await;
         let (network, leader) = (&site.network, site.cluster.leader().await);
         let alone = if cut == Cut::Follower { (leader + 1 + lots.index(SIZE - 1)) % SIZE } else { leader };
         let took = match cut {

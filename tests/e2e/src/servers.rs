@@ -32,31 +32,31 @@ async fn befall(cluster: &mut Cluster, crowd: &mut AtWork) -> Vec<(&'static str,
     cluster.node(leader).kill();
     took.push(("the leader is killed", cluster.goes_on(crowd, BETWEEN).await));
     cluster.node(leader).restart();
-    cluster.whole().await;
+    crowd.rests_until(cluster.whole()).await;
 
     let leader = cluster.leader().await;
     cluster.node(leader).freeze();
     took.push(("the leader is frozen", cluster.goes_on(crowd, BETWEEN).await));
     cluster.node(leader).thaw();
-    cluster.whole().await;
+    crowd.rests_until(cluster.whole()).await;
 
     cluster.step_down().await;
     took.push(("the leader steps down", cluster.goes_on(crowd, BETWEEN).await));
 
     for n in 0..SIZE {
-        cluster.whole().await;
+        crowd.rests_until(cluster.whole()).await;
         cluster.node(n).stop();
         cluster.node(n).restart();
         took.push(("a server is restarted", cluster.goes_on(crowd, BETWEEN).await));
     }
 
-    cluster.whole().await;
+    crowd.rests_until(cluster.whole()).await;
     let wiped = (cluster.leader().await + 1) % SIZE;
     cluster.node(wiped).kill();
     cluster.node(wiped).lose_store();
     cluster.node(wiped).restart();
     took.push(("a server loses its disk", cluster.goes_on(crowd, BETWEEN).await));
-    cluster.whole().await;
+    crowd.rests_until(cluster.whole()).await;
     took
 }
 

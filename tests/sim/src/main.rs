@@ -19,15 +19,12 @@ use muster_sim::{
     log::{commits, place, read_log},
     run::{
         bugs::Bug,
-        hunt::{Hunted, Sum, hunt_all, moment, run_all, shrink},
+        hunt::{self, Hunted, Sum, hunt_all, moment, run_all, shrink},
         judge::Found,
         plan::{Fault, Plan},
         play, run,
     },
 };
-
-/// How many seeds a planted bug may take.
-const HUNT_SEEDS: u64 = 40;
 
 fn main() -> ExitCode {
     let mut options: BTreeMap<String, String> = BTreeMap::new();
@@ -131,6 +128,6 @@ fn print_log(plan: &Plan, text: &str) {
 fn bugs(part: &str) -> ExitCode {
     println!("{:<44} {:<12} {:>6} {:>8} {:>6}  found by", "planted bug", "breaks", "seeds", "seconds", "alone");
     let bugs: Vec<_> = Bug::ALL.iter().copied().filter(|bug| bug.name().contains(part)).collect();
-    let hunted = hunt_all(&bugs, HUNT_SEEDS, |hunted| println!("{hunted}"));
+    let hunted = hunt_all(&bugs, hunt::SEEDS, |hunted| println!("{hunted}"));
     if hunted.iter().all(Hunted::is_found) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

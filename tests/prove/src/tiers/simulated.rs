@@ -16,7 +16,7 @@ use muster_sim::{
     run::{
         bugs::{Bug, OF_A_RUN},
         coverage::Reached,
-        hunt::{Hunted, Sum, hunt_all, run_all, run_twice},
+        hunt::{self, Hunted, Sum, hunt_all, run_all, run_twice},
         plan::Plan,
         play,
     },
@@ -26,8 +26,6 @@ use uuid::Uuid;
 use super::{Budget, Seen, Tier, moment, times};
 use crate::row::{Row, Stands};
 
-/// How many seeds a planted bug may take.
-const HUNT_SEEDS: u64 = 40;
 /// Seeds that are run in another build, too.
 const OTHER_BUILD_SEEDS: u64 = 60;
 /// Another build takes minutes to make.
@@ -177,7 +175,7 @@ fn other_build() -> (String, String) {
 
 /// Every planted bug is hunted.
 pub(super) fn planted() -> Seen {
-    let hunted = hunt_all(Bug::ALL, HUNT_SEEDS, |hunted| eprintln!("{hunted}"));
+    let hunted = hunt_all(Bug::ALL, hunt::SEEDS, |hunted| eprintln!("{hunted}"));
     let found = hunted.iter().filter(|hunted| hunted.is_found()).count();
     let mut seeds: Vec<_> = hunted.iter().filter_map(|hunted| hunted.found.as_ref()).map(|(seeds, _)| *seeds).collect();
     seeds.sort_unstable();

@@ -14,6 +14,9 @@ use super::{
     run,
 };
 
+/// How many seeds a planted bug may take, and the invariant that it breaks until it tells of it alone.
+pub const SEEDS: u64 = 100;
+
 /// What came of hunting a bug.
 #[derive(Clone, Debug)]
 pub struct Hunted {

@@ -8,7 +8,7 @@ use muster_sim::{
     oracles::ORACLES,
     run::{
         bugs::{Bug, OF_A_RUN},
-        hunt::{hunt_all, run_all, run_twice, shrink},
+        hunt::{self, hunt_all, run_all, run_twice, shrink},
     },
 };
 
@@ -16,8 +16,6 @@ use muster_sim::{
 const SEEDS: u64 = 320;
 /// Of these, how many twice.
 const TWICE: u64 = 24;
-/// How many seeds a planted bug may take.
-const HUNT: u64 = 40;
 
 /// Seeds that once failed.
 fn failed_before() -> Vec<u64> {
@@ -48,7 +46,7 @@ fn the_same_seed_is_the_same_run() {
 
 #[test]
 fn every_planted_bug_is_found_and_every_oracle_finds_one_that_no_other_does() {
-    let hunted = hunt_all(Bug::ALL, HUNT, |hunted| println!("{hunted}"));
+    let hunted = hunt_all(Bug::ALL, hunt::SEEDS, |hunted| println!("{hunted}"));
     let passed: Vec<_> = hunted.iter().filter(|hunted| !hunted.is_found()).map(|hunted| hunted.bug.name()).collect();
     assert!(passed.is_empty(), "nobody found: {passed:#?}");
     let needed: BTreeSet<_> = Bug::ALL.iter().map(|bug| bug.breaks()).collect();
