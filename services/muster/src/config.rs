@@ -13,6 +13,7 @@ use std::{
 
 use clap::{
     Arg, ArgAction, ArgMatches, Args, Command, Subcommand,
+    builder::Resettable,
     error::{ContextKind, ContextValue, ErrorKind},
     parser::ValueSource,
 };
@@ -174,7 +175,8 @@ impl File {
             Ok(table) => table,
             Err(why) => return Err(ConfigError::NotToml { path, why: toml::de::Error::to_string(&why) }),
         };
-        let (command, mut read) = (settings(), BTreeMap::new());
+        // What the environment says is none of the file's fault.
+        let (command, mut read) = (settings().mut_args(|arg| arg.env(Resettable::Reset)), BTreeMap::new());
         for (key, value) in &table {
             let Some((_, arg)) = names(&command).find(|(name, _)| name == key) else {
                 let near = names(&command).map(|(name, _)| name.to_owned()).find(|name| is_near(name, key));
@@ -214,15 +216,15 @@ impl File {
     }
 }
 
-/// Whether one may have been meant by the other: written with other dashes, or by a letter or two otherwise.
+/// Whether one may have been meant by the other: with other dashes, shorter or longer, or a letter otherwise.
 fn is_near(name: &str, key: &str) -> bool {
     let plain = |text: &str| text.to_ascii_lowercase().replace(['_', '.', '-'], "");
     let (name, key) = (plain(name), plain(key));
-    name == key || (key.len() > 3 && (name.contains(&key) || key.contains(&name))) || strsim(&name, &key)
+    name == key || (key.len() > 3 && (name.contains(&key) || key.contains(&name))) || is_a_letter_off(&name, &key)
 }
 
 /// Whether they differ by one letter that is added, left out or written otherwise.
-fn strsim(one: &str, other: &str) -> bool {
+fn is_a_letter_off(one: &str, other: &str) -> bool {
     let same = one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();
     let (one, other): (Vec<_>, Vec<_>) = (one.chars().skip(same).collect(), other.chars().skip(same).collect());
     let tail = |text: &[char]| text.get(1..).map(<[char]>::to_vec);

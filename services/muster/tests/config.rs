@@ -101,6 +101,9 @@ fn the_command_line_counts_before_the_environment_and_that_before_the_file() {
     ] {
         assert!(told.lines().any(|known| known == line), "{line} is not in:\n{told}");
     }
+    let mut check = Command::new(env!("CARGO_BIN_EXE_muster"));
+    let checked = check.args(["config", "check", text(&path)]).env("MUSTER_LISTEN", "nowhere").output().unwrap();
+    assert!(checked.status.success(), "what the environment says is none of the file's fault");
     let (_directory, dumped) = file(&told);
     let output = muster(&["config", "check", text(&dumped)]);
     assert!(output.status.success(), "what is dumped can be taken: {}", String::from_utf8(output.stderr).unwrap());
