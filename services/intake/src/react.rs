@@ -227,7 +227,10 @@ impl Fold for Errands {
                         self.request(seen, &request, event);
                     }
                 }
-                Event::Assessment(AssessmentEvent::Decided { outcome: Outcome::Refused, case, .. }) => {
+                // A request may end while it is judged: then nothing is left to do.
+                Event::Assessment(AssessmentEvent::Decided { outcome: Outcome::Refused, case, .. })
+                    if self.requests.contains_key(&case.request) =>
+                {
                     self.add(seen, &case.request, "close", Command::Close { reason: CloseReason::Refused });
                 }
                 Event::Desk(event) => self.desk(seen, event),
