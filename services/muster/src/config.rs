@@ -3,6 +3,7 @@
 //! in it: secrets are files that it names.
 
 use std::{
+    any::TypeId,
     collections::{BTreeMap, BTreeSet},
     ffi::{OsStr, OsString},
     fmt::Write as _,
@@ -129,7 +130,10 @@ impl Kind {
             Self::Flag
         } else if matches!(action, ArgAction::Append) {
             Self::List
-        } else if matches!(arg.get_id().as_str(), "exercise_speed" | "trace_share") {
+        } else if [TypeId::of::<u32>(), TypeId::of::<f64>()]
+            .iter()
+            .any(|number| arg.get_value_parser().type_id() == *number)
+        {
             Self::Number
         } else {
             Self::Text
@@ -232,7 +236,7 @@ fn is_a_letter_off(one: &str, other: &str) -> bool {
 }
 
 /// A command line with what its configuration file says, and which settings come from there.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Given {
     /// All arguments, the program's name first.
     pub args: Vec<OsString>,

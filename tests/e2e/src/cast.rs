@@ -109,6 +109,16 @@ impl Cast {
         }
     }
 
+    /// Plays a country's story from the hospital's call to the end of the provider's work; the request.
+    pub async fn help(&mut self, c: &str) -> String {
+        let request = self.open(c).await;
+        self.submit(c, &request).await;
+        self.grant(&request).await;
+        let offer = self.offer(&request).await;
+        self.work(&offer).await;
+        request
+    }
+
     /// Every hospital's authority and contact point sign a standing mandate for it.
     pub async fn mandate(&mut self) {
         let now = self.now().await;

@@ -154,7 +154,7 @@ impl Cluster {
 
     /// Waits until every server hears every other: what was sent over a line that was cut may be sent again only seconds after
     /// the line is whole.
-    pub async fn joined(&self) {
+    async fn joined(&self) {
         let clients = join_all(self.urls().into_iter().map(async_nats::connect)).await;
         let clients: Vec<_> = clients.into_iter().map(|client| client.expect("a server answers")).collect();
         let deadline = Instant::now() + PATIENCE;

@@ -76,7 +76,7 @@ impl Prometheus {
     }
 
     /// From now on it scrapes these.
-    pub fn scrape(&self, targets: &[Target]) {
+    fn scrape(&self, targets: &[Target]) {
         let groups: Vec<_> = targets
             .iter()
             .map(|Target { address, service }| {
@@ -115,16 +115,6 @@ impl Prometheus {
         }
     }
 
-    /// Waits until this alert fires.
-    pub async fn fires(&self, alert: &str) {
-        self.comes_to(&firing(alert), |found| !found.is_empty()).await;
-    }
-
-    /// Waits until this alert does not.
-    pub async fn calms(&self, alert: &str) {
-        self.comes_to(&firing(alert), <[_]>::is_empty).await;
-    }
-
     async fn get(&self, path: &str) -> std::io::Result<Value> {
         let mut connection = TcpStream::connect(&self.host).await?;
         let host = &self.host;
@@ -138,10 +128,6 @@ impl Prometheus {
         // What is no JSON says only that it is ready.
         Ok(serde_json::from_slice(answer.get(body..).unwrap_or_default()).unwrap_or_default())
     }
-}
-
-fn firing(alert: &str) -> String {
-    format!("ALERTS{{alertname=\"{alert}\",alertstate=\"firing\"}}")
 }
 
 fn escaped(query: &str) -> String {

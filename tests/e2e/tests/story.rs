@@ -19,11 +19,7 @@ async fn from_a_hospitals_call_to_the_report_through_five_processes() {
     let fleet = Fleet::start(1, PACE);
     let mut cast = cast(&fleet);
     cast.register(2).await;
-    let request = cast.open("fr").await;
-    cast.submit("fr", &request).await;
-    cast.grant(&request).await;
-    let offer = cast.offer(&request).await;
-    cast.work(&offer).await;
+    let request = cast.help("fr").await;
     cast.report("fr", &request).await;
 }
 

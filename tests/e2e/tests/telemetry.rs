@@ -28,11 +28,7 @@ fn fleet(collector: &Collector) -> Fleet<Cluster> {
 async fn story(fleet: &Fleet<Cluster>) {
     let mut cast = Cast::new(|role| fleet.addresses(role).first().unwrap().clone());
     cast.register(2).await;
-    let request = cast.open("fr").await;
-    cast.submit("fr", &request).await;
-    cast.grant(&request).await;
-    let offer = cast.offer(&request).await;
-    cast.work(&offer).await;
+    cast.help("fr").await;
 }
 
 fn targets(fleet: &mut Fleet<Cluster>) -> Vec<Target> {

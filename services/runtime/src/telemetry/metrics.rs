@@ -13,10 +13,6 @@ use prometheus::{Registry, TextEncoder};
 /// How text in the format of Prometheus is announced.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// From a tenth of a millisecond, which nothing here is faster than, to the deadlines of calls, in seconds.
-pub const SECONDS: [f64; 14] =
-    [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
-
 /// The measures of one process.
 #[derive(Clone)]
 pub struct Metrics {
