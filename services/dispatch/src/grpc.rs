@@ -73,7 +73,8 @@ enum Acted<A> {
 impl Service {
     /// The service on the journal of `edge`; `follower` reads the log for it, `desk` decides.
     pub fn new(edge: Edge, follower: &mut Follower, desk: Desk) -> Self {
-        Self { edge, desk, peers: Peers::default(), standby: follower.view(Standby::default()) }
+        let peers = Peers::by(edge.relay.clone());
+        Self { edge, desk, peers, standby: follower.view(Standby::default()) }
     }
 
     /// What it reads of the desk, for whoever is to decide.

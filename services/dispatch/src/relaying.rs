@@ -7,13 +7,14 @@ use std::{
 
 use bytes::Bytes;
 use muster_api::dispatch::v1::dispatch_service_client::DispatchServiceClient;
-use muster_edge::{Answer, Caller, edge::refused, relay::mark};
+use muster_edge::{
+    Answer, Caller,
+    edge::refused,
+    relay::{Relay, mark},
+};
 use muster_journal::engine::Undone;
 use muster_runtime::{status::explain, telemetry::spans};
-use tonic::{
-    Code, Request, Response, Status,
-    transport::{Channel, Endpoint},
-};
+use tonic::{Code, Request, Response, Status, transport::Channel};
 
 use crate::{driver::Peer, wire::Ask};
 
@@ -24,10 +25,18 @@ const WITHIN: Duration = Duration::from_secs(12);
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 
 /// The way to whoever holds the desk; the last one is kept.
-#[derive(Clone, Default)]
-pub struct Peers(Arc<Mutex<Option<(String, Channel)>>>);
+#[derive(Clone)]
+pub struct Peers {
+    relay: Relay,
+    kept: Arc<Mutex<Option<(String, Channel)>>>,
+}
 
 impl Peers {
+    /// Others are asked in this way.
+    pub fn by(relay: Relay) -> Self {
+        Self { relay, kept: Arc::default() }
+    }
+
     /// Asks `peer` in the name of `caller`; its answer is told as it is, a refusal with all that belongs to it.
     pub async fn relay<M: Ask>(&self, peer: &Peer, caller: &Caller, message: M) -> Answer<M::Answer> {
         let client = DispatchServiceClient::new(self.channel(&peer.address)?);
@@ -42,11 +51,11 @@ impl Peers {
     }
 
     fn channel(&self, address: &str) -> Result<Channel, Status> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, channel)) = kept.as_ref().filter(|(to, _)| to == address) {
             return Ok(channel.clone());
         }
-        let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|error| {
+        let endpoint = self.relay.endpoint(address).map_err(|error| {
             refused(Undone::Unavailable(format!("the desk's holder gave '{address}' as its address: {error}")))
         })?;
         let channel = endpoint.connect_timeout(CONNECT_WITHIN).tcp_nodelay(true).connect_lazy();

@@ -3,7 +3,10 @@
 
 use muster_domain::kernel::{Actor, PrincipalId, Role, Timestamp};
 use muster_runtime::ids;
-use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
+use tonic::{
+    metadata::{Ascii, MetadataMap, MetadataValue},
+    transport::{self, ClientTlsConfig, Endpoint},
+};
 
 use crate::Caller;
 
@@ -12,20 +15,38 @@ const ROLE: &str = "muster-role";
 const PRINCIPAL: &str = "muster-principal";
 const RECEIVED_AT: &str = "muster-received-at";
 
-/// This process's secret.
+/// This process's secret, and how it asks others.
 #[derive(Clone)]
 pub struct Relay {
     secret: String,
+    tls: Option<ClientTlsConfig>,
 }
 
 impl Default for Relay {
     /// A new secret: two random ids, 148 random bits.
     fn default() -> Self {
-        Self { secret: format!("{}{}", ids::new().simple(), ids::new().simple()) }
+        Self { secret: format!("{}{}", ids::new().simple(), ids::new().simple()), tls: None }
     }
 }
 
 impl Relay {
+    /// Asks others only over TLS.
+    pub fn over(self, tls: ClientTlsConfig) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
+
+    /// The way to the replica at this address, or why there is none.
+    pub fn endpoint(&self, address: &str) -> Result<Endpoint, String> {
+        let said = |error: transport::Error| error.to_string();
+        let endpoint = Endpoint::from_shared(address.to_owned()).map_err(said)?;
+        match &self.tls {
+            // The secret goes with the call.
+            Some(_) if !address.starts_with("https://") => Err("it is not encrypted".to_owned()),
+            Some(tls) => endpoint.tls_config(tls.clone()).map_err(said),
+            None => Ok(endpoint),
+        }
+    }
+
     /// The secret, for the lease.
     pub fn secret(&self) -> &str {
         &self.secret
@@ -67,6 +88,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn whoever_asks_over_tls_asks_nobody_in_the_clear() {
+        let relay = Relay::default().over(ClientTlsConfig::new());
+        assert!(relay.endpoint("http://127.0.0.1:7400").is_err());
+        assert!(relay.endpoint("https://127.0.0.1:7400").is_ok());
+    }
 
     #[test]
     fn a_relayed_call_is_believed_only_with_the_secret() {

@@ -54,6 +54,8 @@ pub struct Options {
     pub monitors: Vec<String>,
     /// A NATS credentials file, if the servers ask for one.
     pub credentials: Option<PathBuf>,
+    /// What the subjects begin with on which the servers answer: they may let each user listen to its own alone.
+    pub inbox: String,
     /// The certificate authority of the servers, in PEM, if it is not one that the system knows.
     pub certificate_authority: Option<PathBuf>,
 }
@@ -67,6 +69,7 @@ impl Default for Options {
             connect_patience: Duration::from_secs(15),
             monitors: Vec::new(),
             credentials: None,
+            inbox: "_INBOX".to_owned(),
             certificate_authority: None,
         }
     }

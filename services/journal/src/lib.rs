@@ -3,6 +3,7 @@
 pub mod append;
 #[cfg(feature = "testing")]
 pub mod conformance;
+pub mod copy;
 pub mod crash;
 mod disk;
 pub mod embedded;

@@ -7,6 +7,7 @@ pub mod json;
 mod judge;
 pub mod look;
 mod party;
+mod proof;
 mod register;
 mod request;
 mod reserve;
@@ -16,7 +17,7 @@ pub mod values;
 mod watching;
 mod work;
 
-use std::io::Write;
+use std::{io::Write, path::PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use muster_domain::kernel::Actor;
@@ -39,6 +40,22 @@ pub struct Globals {
     #[arg(long = "as", env = "MUSTER_AS", hide_env_values = true, global = true, value_name = "ROLE:ID")]
     #[arg(value_parser = actor, help_heading = "For every command")]
     pub acting: Option<Actor>,
+    /// The file of a token that says who acts, from the issuer that Muster believes
+    #[arg(long, env = "MUSTER_TOKEN", hide_env_values = true, global = true, value_name = "FILE")]
+    #[arg(conflicts_with = "acting", help_heading = "For every command")]
+    pub token: Option<PathBuf>,
+    /// The file of a certificate that says who acts, in PEM
+    #[arg(long, env = "MUSTER_CERTIFICATE", hide_env_values = true, global = true, value_name = "FILE")]
+    #[arg(requires = "private_key", conflicts_with_all = ["acting", "token"], help_heading = "For every command")]
+    pub certificate: Option<PathBuf>,
+    /// Its private key, in PEM
+    #[arg(long, env = "MUSTER_PRIVATE_KEY", hide_env_values = true, global = true, value_name = "FILE")]
+    #[arg(requires = "certificate", help_heading = "For every command")]
+    pub private_key: Option<PathBuf>,
+    /// The authority of Muster's certificate, in PEM [default: those that this machine believes]
+    #[arg(long, env = "MUSTER_CA", hide_env_values = true, global = true, value_name = "FILE")]
+    #[arg(help_heading = "For every command")]
+    pub ca: Option<PathBuf>,
     /// How to tell answers: text or json, which is one document, or one object a line for streams
     #[arg(long, short, global = true, value_enum, default_value_t, hide_possible_values = true)]
     #[arg(value_name = "FORMAT", help_heading = "For every command")]

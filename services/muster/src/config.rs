@@ -9,6 +9,7 @@ use std::{
     fmt::Write as _,
     fs,
     io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -18,6 +19,7 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
     parser::ValueSource,
 };
+use nkeys::KeyPair;
 use serde_json::json;
 
 use crate::serve::ServeArgs;
@@ -39,6 +41,11 @@ pub enum ConfigWord {
     Generate,
     /// The file's JSON Schema, for editors
     Schema,
+    /// A new key by which a process proves to NATS who it is: makes the file and tells the public key, for the servers' accounts
+    NatsKey {
+        /// The file, which must not be there yet
+        file: PathBuf,
+    },
 }
 
 /// What is wrong with a configuration.
@@ -94,6 +101,14 @@ pub enum ConfigError {
         /// Its value.
         value: String,
         /// The rule, and the way out.
+        why: String,
+    },
+    /// A key cannot be made.
+    #[error("no key was made in {}: {why}", .path.display())]
+    NoKey {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
         why: String,
     },
     /// What is found cannot be told.
@@ -288,9 +303,22 @@ impl ConfigWord {
             Self::Dump(_) => write!(out, "{}", dump(given, matches))?,
             Self::Generate => write!(out, "{}", generate())?,
             Self::Schema => writeln!(out, "{}", schema())?,
+            Self::NatsKey { file } => writeln!(out, "{}", nats_key(file)?)?,
         }
         Ok(())
     }
+}
+
+/// Makes a user's key; its public part.
+fn nats_key(path: PathBuf) -> Result<String, ConfigError> {
+    let key = KeyPair::new_user();
+    let made = key.seed().map_err(io::Error::other).and_then(|seed| {
+        let mut file = fs::File::options().write(true).create_new(true).mode(0o600).open(&path)?;
+        writeln!(file, "{seed}")?;
+        file.sync_all()
+    });
+    made.map_err(|why| ConfigError::NoKey { path, why: why.to_string() })?;
+    Ok(key.public_key())
 }
 
 fn quoted(text: &OsStr) -> String {

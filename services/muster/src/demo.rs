@@ -37,6 +37,7 @@ use crate::{
     node::{Node, Part, Plan, StartError},
     serve::NatsArgs,
     storage::JournalSpec,
+    trust::Trust,
 };
 
 /// When the exercise starts, in its own time: Monday, 2 November 2026, 20:00 UTC.
@@ -142,6 +143,7 @@ impl DemoArgs {
             journal: place.journal.clone(),
             nats: self.nats.into(),
             parts: Part::ALL.into(),
+            trust: Trust::development(),
             listen,
             admin: None,
         }

@@ -7,7 +7,14 @@ use std::{
     process::ExitCode,
 };
 
-use muster_journal::{embedded::OpenError, jetstream::ConnectError, table::TableError, vault::KeyError};
+use muster_journal::{
+    copy::CopyError,
+    embedded::OpenError,
+    jetstream::ConnectError,
+    port::ReadError,
+    table::TableError,
+    vault::{KeyError, VaultError},
+};
 use muster_monitor::projection::ProjectionError;
 use muster_runtime::{
     status::{self, explain},
@@ -149,7 +156,7 @@ impl From<&StartError> for Exit {
 impl From<&ServeError> for Exit {
     fn from(error: &ServeError) -> Self {
         match error {
-            ServeError::NoIdentities | ServeError::NotLoopback(_) | ServeError::Crash(_) => Self::Usage,
+            ServeError::Trust(_) | ServeError::Crash(_) => Self::Usage,
             ServeError::Start(error) => error.into(),
             ServeError::Output(error) => of_output(error),
             ServeError::Signals(_) | ServeError::Ended(_) => Self::Fault,
@@ -167,7 +174,17 @@ impl From<&UpkeepError> for Exit {
                 ProjectionError::Table(TableError::Io { source, .. }) | ProjectionError::Io(source),
             ) => of_system(source),
             UpkeepError::Projection(ProjectionError::Log(_)) => Self::Fault,
-            UpkeepError::NoRows => Self::Usage,
+            UpkeepError::Copy(
+                CopyError::Differs(_) | CopyError::Longer { .. } | CopyError::Empty | CopyError::NoVault,
+            ) => Self::Refused,
+            UpkeepError::Copy(
+                CopyError::From(ReadError::Unavailable(_))
+                | CopyError::To(ReadError::Unavailable(_))
+                | CopyError::Unwritten { .. }
+                | CopyError::Vault { why: VaultError::Unavailable(_), .. },
+            ) => Self::Unavailable,
+            UpkeepError::Copy(CopyError::From(_) | CopyError::To(_) | CopyError::Vault { .. }) => Self::Fault,
+            UpkeepError::NoRows | UpkeepError::NothingKept | UpkeepError::TwoServers => Self::Usage,
             UpkeepError::Output(error) => of_output(error),
         }
     }
@@ -193,7 +210,8 @@ impl From<&ConfigError> for Exit {
             | ConfigError::NotToml { .. }
             | ConfigError::Unknown { .. }
             | ConfigError::Kind { .. }
-            | ConfigError::Value { .. } => Self::Usage,
+            | ConfigError::Value { .. }
+            | ConfigError::NoKey { .. } => Self::Usage,
             ConfigError::Output(error) => of_output(error),
         }
     }
@@ -209,7 +227,7 @@ impl From<&TelemetryError> for Exit {
 }
 
 /// What the operating system does not let us do: it stays so until something else is asked, or may come right by itself.
-fn of_system(error: &io::Error) -> Exit {
+pub(crate) fn of_system(error: &io::Error) -> Exit {
     let lasts = matches!(
         error.kind(),
         ErrorKind::NotFound
@@ -223,6 +241,6 @@ fn of_system(error: &io::Error) -> Exit {
 }
 
 /// What is said cannot be written. Whoever reads may have seen enough: `muster log | head` is no failure.
-fn of_output(error: &io::Error) -> Exit {
+pub(crate) fn of_output(error: &io::Error) -> Exit {
     if error.kind() == ErrorKind::BrokenPipe { Exit::Done } else { Exit::Fault }
 }

@@ -11,8 +11,9 @@ use muster::{
     config::{self, ConfigWord},
     demo::DemoArgs,
     exit::{EXIT_CODES, Ended, Exit},
+    manual::{Completions, Man},
     serve::{ServeArgs, UpArgs},
-    upkeep::{DoctorArgs, ProjectionsWord},
+    upkeep::{DoctorArgs, JournalWord, ProjectionsWord},
 };
 use muster_runtime::telemetry::{self, FILTER, Format, Plan};
 
@@ -30,12 +31,16 @@ struct Muster {
 enum Word {
     Demo(DemoArgs),
     Up(UpArgs),
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     Doctor(DoctorArgs),
     #[command(subcommand)]
     Projections(ProjectionsWord),
     #[command(subcommand)]
+    Journal(JournalWord),
+    #[command(subcommand)]
     Config(ConfigWord),
+    Completions(Completions),
+    Man(Man),
     #[command(flatten)]
     Client(ClientWord),
 }
@@ -49,7 +54,10 @@ impl Word {
             Self::Serve(_) => globals.refuse_unused("serve", false),
             Self::Doctor(_) => globals.refuse_unused("doctor", true),
             Self::Projections(_) => globals.refuse_unused("projections", false),
+            Self::Journal(_) => globals.refuse_unused("journal", false),
             Self::Config(_) => globals.refuse_unused("config", false),
+            Self::Completions(_) => globals.refuse_unused("completions", false),
+            Self::Man(_) => globals.refuse_unused("man", false),
             Self::Client(_) => Ok(()),
         }
     }
@@ -60,10 +68,10 @@ impl Word {
         match self {
             Self::Up(args) => Some(args.telemetry()),
             Self::Serve(args) => Some(args.telemetry()),
-            Self::Demo(_) | Self::Doctor(_) | Self::Projections(_) => {
+            Self::Demo(_) | Self::Doctor(_) | Self::Projections(_) | Self::Journal(_) => {
                 Some(Plan { format: Format::Human, filter: "warn".to_owned(), spans: None })
             }
-            Self::Config(_) | Self::Client(_) => None,
+            Self::Config(_) | Self::Completions(_) | Self::Man(_) | Self::Client(_) => None,
         }
     }
 }
@@ -104,6 +112,9 @@ fn run() -> Result<Exit, Ended> {
             Word::Serve(args) => args.run().await?,
             Word::Doctor(args) => args.run(globals.output).await?,
             Word::Projections(word) => word.run().await?,
+            Word::Journal(word) => word.run().await?,
+            Word::Completions(word) => word.run(Muster::command())?,
+            Word::Man(word) => word.run(Muster::command())?,
             Word::Config(word) => word.run(&given, innermost(&matches))?,
             Word::Client(word) => return Ok(word.run(globals).await),
         }

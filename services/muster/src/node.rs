@@ -34,7 +34,6 @@ use muster_monitor::{health::Health, projection, views::Monitor};
 use muster_runtime::{
     admin::Admin,
     clock::{Clock, ExerciseClock, SystemClock},
-    identity::Identities,
     ids,
     lifecycle::{Ended, Fault, Lifecycle},
     server::{HealthReporter, Server, ServingStatus},
@@ -51,6 +50,7 @@ use crate::{
     measures,
     standing::{self, Head, Standing},
     storage::{JournalSpec, NatsOptions, Storage, StorageError},
+    trust::Trust,
 };
 
 /// Muster's.
@@ -61,6 +61,10 @@ const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often the journal's leader is looked at: its clock, and whether it holds every record.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long whoever may not open the realm waits for the registry, and how often it looks.
+const OPENED_WITHIN: Duration = Duration::from_secs(15);
+const LOOK_FOR_REALM: Duration = Duration::from_millis(200);
 
 /// How often every server of the journal is.
 const INSPECT_EVERY: Duration = Duration::from_secs(10);
@@ -97,7 +101,7 @@ impl Part {
 }
 
 /// What a process is to run.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Plan {
     /// Whose log.
     pub realm: RealmId,
@@ -111,6 +115,8 @@ pub struct Plan {
     pub nats: NatsOptions,
     /// Which services.
     pub parts: BTreeSet<Part>,
+    /// Whom it believes.
+    pub trust: Trust,
     /// Where to answer; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Where to tell orchestrators and Prometheus how the process stands, if anywhere.
@@ -124,7 +130,10 @@ pub enum StartError {
     #[error("{0}")]
     Storage(#[from] StorageError),
     /// Nobody opened the realm.
-    #[error("realm {0} is not open yet: open an exercise with --exercise-starts-at and --exercise-speed")]
+    #[error(
+        "realm {0} is not open yet: a process with --role registry opens it, an exercise with --exercise-starts-at and \
+         --exercise-speed"
+    )]
     NotOpen(RealmId),
     /// The realm cannot be opened like this.
     #[error("{}; {}", .0.says, .0.way_out)]
@@ -154,6 +163,7 @@ pub struct Node {
     pub address: SocketAddr,
     /// Where it tells how it stands, if anywhere.
     pub admin: Option<SocketAddr>,
+    is_encrypted: bool,
     life: Lifecycle,
 }
 
@@ -173,8 +183,14 @@ impl Node {
         let realm = open_realm(storage.journal.clone(), machine.now(), &plan).await?;
         let life = Lifecycle::default();
         let taken = |address, option| move |source| StartError::Listen { address, option, source };
-        let server = Server::bind(plan.listen).map_err(taken(plan.listen, "--listen"))?;
+        let mut server = Server::bind(plan.listen).map_err(taken(plan.listen, "--listen"))?;
         let address = server.address();
+        let (mut relay, tls) = (Relay::default(), plan.trust.tls.clone());
+        let is_encrypted = tls.is_some();
+        if let Some(tls) = tls {
+            server = server.over(tls.server);
+            relay = tls.peers.into_iter().fold(relay, Relay::over);
+        }
         let admin = plan.admin.map(|admin| Admin::bind(admin).map_err(taken(admin, "--admin-listen"))).transpose()?;
         let metrics = Metrics::new([])?;
         let mut follower = Follower::default();
@@ -184,14 +200,14 @@ impl Node {
             journal: Arc::new(Measured::new(storage.journal.clone(), &metrics.meter())),
             clock: clock(&realm, machine.clone()),
             vault: storage.vault.clone(),
-            identities: Identities::development(),
-            relay: Relay::default(),
+            identities: plan.trust.identities.clone(),
+            relay,
             people: follower.view(People::default()),
             cases: follower.view(Cases::default()),
             meter: metrics.meter(),
             stopping: life.stopping(),
         };
-        let mut node = Self { realm, edge, address, admin: admin.as_ref().map(Admin::address), life };
+        let mut node = Self { realm, edge, address, admin: admin.as_ref().map(Admin::address), is_encrypted, life };
         let health = HealthReporter::new();
         let found = Inspection { found: storage.unsafe_settings.clone(), replicas: Vec::new() };
         let inspected = watch::Sender::new(found);
@@ -220,6 +236,15 @@ impl Node {
             }
         });
         Ok(node)
+    }
+
+    /// Where the process answers, as a URL.
+    pub fn url(&self) -> String {
+        self.url_of(&self.address.to_string())
+    }
+
+    fn url_of(&self, address: &str) -> String {
+        format!("{}://{address}", if self.is_encrypted { "https" } else { "http" })
     }
 
     /// Runs until asked to stop, or until a part of it fails.
@@ -274,7 +299,9 @@ impl Node {
         if plan.parts.contains(&Part::Dispatch) {
             let (desk, driver) = Desk::new(edge, storage.lease.clone());
             let service = muster_dispatch::Service::new(edge.clone(), follower, desk.clone());
-            let (address, standby, work) = (format!("http://{}", self.address), service.standby(), service.standby());
+            let advertised = plan.trust.advertise.as_ref().map(|address| self.url_of(address));
+            let (address, standby, work) =
+                (advertised.unwrap_or_else(|| self.url()), service.standby(), service.standby());
             self.life.spawn_loop("desk", async move { driver.run(&address, standby).await });
             let server = DispatchServiceServer::new(service);
             measures::of_dispatch(&edge.meter, &desk, move |look| look(work.now().work()));
@@ -473,9 +500,17 @@ async fn open_realm(journal: Arc<dyn Journal>, now: Timestamp, plan: &Plan) -> R
         Some(RealmClock::System) | None => now,
     };
     let executor = Executor::<Realm>::new(journal, Arc::new(move || at), ids::new);
-    let known = executor.read(&subject).await.map_err(refused)?.state;
+    let mut known = executor.read(&subject).await.map_err(refused)?.state;
+    let (opens, deadline) = (plan.parts.contains(&Part::Registry), Instant::now() + OPENED_WITHIN);
+    // Processes on shared servers may be started in any order.
+    while known.is_none() && !opens && matches!(plan.journal, JournalSpec::Nats(_)) && Instant::now() < deadline {
+        tokio::time::sleep(LOOK_FOR_REALM).await;
+        known = executor.read(&subject).await.map_err(refused)?.state;
+    }
     let clock = match (&known, plan.opens) {
         (Some(realm), _) if !plan.insists => return Ok(realm.clone()),
+        // Only the registry writes here.
+        (None, _) if !opens => return Err(StartError::NotOpen(plan.realm.clone())),
         (_, None) => return Err(StartError::NotOpen(plan.realm.clone())),
         (_, Some(clock)) => clock,
     };

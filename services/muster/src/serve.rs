@@ -24,6 +24,7 @@ use crate::{
     cli::context::Signpost,
     node::{Node, Part, Plan, StartError, VERSION},
     storage::{JournalSpec, NatsOptions},
+    trust::{Trust, TrustArgs, TrustError},
 };
 
 /// The realm and its clock.
@@ -159,10 +160,8 @@ pub struct ServeArgs {
     /// Where to answer
     #[arg(long, value_name = "IP:PORT", env = "MUSTER_LISTEN", hide_env_values = true, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// Believe development tokens of callers on this machine. There is no other way to say who calls yet, so it is
-    /// required
-    #[arg(long)]
-    accept_development_tokens: bool,
+    #[command(flatten)]
+    trust: TrustArgs,
     #[command(flatten)]
     telemetry: TelemetryArgs,
 }
@@ -179,7 +178,7 @@ pub struct NatsArgs {
         value_delimiter = ','
     )]
     monitors: Vec<String>,
-    /// A NATS credentials file
+    /// How to prove to NATS who connects: a file with an nkey's seed, or a credentials file
     #[arg(long, value_name = "FILE", env = "MUSTER_NATS_CREDENTIALS", hide_env_values = true)]
     nats_credentials: Option<PathBuf>,
     /// The NATS servers' certificate authority, in PEM
@@ -198,6 +197,7 @@ impl From<NatsArgs> for NatsOptions {
         Self {
             monitors: args.monitors,
             credentials: args.nats_credentials,
+            user: None,
             certificate_authority: args.nats_ca,
             vault_key: args.vault_key,
             accepted: args.accepted.into_iter().collect(),
@@ -208,12 +208,9 @@ impl From<NatsArgs> for NatsOptions {
 /// Why a process was not started, or how it ended badly.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// Nobody can say who calls.
-    #[error("no way is given to know who calls: on one machine, start with --accept-development-tokens")]
-    NoIdentities,
-    /// Development tokens would be believed from elsewhere.
-    #[error("{0} can be reached from other machines, and development tokens prove nothing: listen on 127.0.0.1")]
-    NotLoopback(SocketAddr),
+    /// It could not know who calls.
+    #[error("{0}")]
+    Trust(#[from] TrustError),
     /// It cannot run.
     #[error("{0}")]
     Start(#[from] StartError),
@@ -239,6 +236,9 @@ impl UpArgs {
 
     /// Runs everything until asked to stop.
     pub async fn run(self) -> Result<(), ServeError> {
+        if !self.listen.ip().is_loopback() {
+            return Err(TrustError::NotLoopback(self.listen).into());
+        }
         let (asked, otherwise) = (self.realm.asked(), self.realm.exercise());
         let plan = Plan {
             realm: self.realm.realm,
@@ -247,6 +247,7 @@ impl UpArgs {
             journal: self.journal,
             nats: self.nats.into(),
             parts: Part::ALL.into(),
+            trust: Trust::development(),
             listen: self.listen,
             admin: self.telemetry.admin_listen,
         };
@@ -262,17 +263,18 @@ impl ServeArgs {
 
     /// Runs the services until asked to stop.
     pub async fn run(self) -> Result<(), ServeError> {
-        if !self.accept_development_tokens {
-            return Err(ServeError::NoIdentities);
-        }
-        let opens = self.realm.asked();
+        let (opens, parts) = (self.realm.asked(), self.roles.into_iter().collect::<BTreeSet<_>>());
+        // The servers' accounts have a user for each role (deploy/nats/accounts.conf).
+        let user = parts.first().filter(|_| parts.len() == 1).map(|part| part.as_str());
+        let trust = self.trust.read(&self.realm.realm, &parts, self.listen)?;
         let plan = Plan {
             insists: opens.is_some(),
             opens,
             realm: self.realm.realm,
             journal: self.journal,
-            nats: self.nats.into(),
-            parts: self.roles.into_iter().collect(),
+            nats: NatsOptions { user, ..self.nats.into() },
+            parts,
+            trust,
             listen: self.listen,
             admin: self.telemetry.admin_listen,
         };
@@ -282,9 +284,6 @@ impl ServeArgs {
 
 /// Runs a process; `announces` leaves the context file by which commands in a second terminal find it.
 async fn run(plan: Plan, announces: bool) -> Result<(), ServeError> {
-    if !plan.listen.ip().is_loopback() {
-        return Err(ServeError::NotLoopback(plan.listen));
-    }
     if let Some(wanted) = env::var_os(crash::VARIABLE) {
         wanted.to_string_lossy().parse().map(Crash::plan).map_err(ServeError::Crash)?;
     }
@@ -293,8 +292,9 @@ async fn run(plan: Plan, announces: bool) -> Result<(), ServeError> {
     let _signpost = announces.then(|| Signpost::set_up(node.address, &node.edge.realm)).flatten();
     // All that stands on stdout, a line each: where it answers calls, and where it tells how it stands, if anywhere. Whoever let
     // the system choose the ports reads them here, and finds the context file written.
-    for address in [Some(node.address), node.admin].into_iter().flatten() {
-        writeln!(io::stdout(), "http://{address}").map_err(ServeError::Output)?;
+    let admin = node.admin.map(|admin| format!("http://{admin}"));
+    for address in [Some(node.url()), admin].into_iter().flatten() {
+        writeln!(io::stdout(), "{address}").map_err(ServeError::Output)?;
     }
     let ended = node.run(signals).await;
     let by_itself = ended.by_itself.iter().chain(&ended.failed).map(ToString::to_string);

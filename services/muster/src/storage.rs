@@ -77,6 +77,8 @@ pub struct NatsOptions {
     pub monitors: Vec<String>,
     /// A NATS credentials file.
     pub credentials: Option<PathBuf>,
+    /// As whom a process listens for its answers, if the servers know it by what it does.
+    pub user: Option<&'static str>,
     /// The servers' certificate authority, in PEM.
     pub certificate_authority: Option<PathBuf>,
     /// The file of the key under which the vault is sealed: the same for every process of the realm.
@@ -227,6 +229,7 @@ async fn on_nats(servers: Vec<String>, realm: &RealmId, nats: &NatsOptions) -> R
         replicas: if alone { 1 } else { Options::default().replicas },
         monitors: nats.monitors.clone(),
         credentials: nats.credentials.clone(),
+        inbox: nats.user.map_or_else(|| "_INBOX".to_owned(), |user| format!("_INBOX_{user}")),
         certificate_authority: nats.certificate_authority.clone(),
         ..Options::default()
     };

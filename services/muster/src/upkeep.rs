@@ -1,4 +1,6 @@
-//! `muster doctor` and `muster projections`: looking after a realm.
+//! `muster doctor`, `muster projections` and `muster journal`: looking after a realm.
+
+mod copying;
 
 use std::{
     io::{self, Write},
@@ -6,9 +8,10 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
+pub use copying::JournalWord;
 use muster_api::monitor::v1::{GetStatusRequest, GetStatusResponse, monitor_service_client::MonitorServiceClient};
 use muster_domain::kernel::RealmId;
-use muster_journal::{embedded::OpenError, skew::ClockOff};
+use muster_journal::{copy::CopyError, embedded::OpenError, skew::ClockOff};
 use muster_monitor::projection::{self, Difference, ProjectionError};
 use muster_runtime::{
     clock::{Clock, SystemClock},
@@ -88,6 +91,17 @@ pub enum UpkeepError {
     /// The rows are not what the log says.
     #[error("{0} of the rows differ from the log: muster projections rebuild makes them anew")]
     Differ(usize),
+    /// There is nothing to copy, or nowhere.
+    #[error("a journal in memory is gone with its process: name embedded:DIR or nats://HOST:PORT")]
+    NothingKept,
+    /// Both would be reached in the same way.
+    #[error(
+        "from servers to servers a realm is copied by way of a directory: first --to embedded:DIR, then --from embedded:DIR"
+    )]
+    TwoServers,
+    /// The copy is not whole.
+    #[error("{0}")]
+    Copy(#[from] CopyError),
     /// What is found cannot be told.
     #[error("{0}")]
     Output(#[from] io::Error),

@@ -4,6 +4,7 @@
 use std::{
     io::Read,
     net::TcpListener,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -115,6 +116,39 @@ fn a_process_that_cannot_start_says_why_in_the_right_exit_code() {
     assert_eq!(doctor.status.code(), Some(1), "{doctor:?}");
     assert!(String::from_utf8(doctor.stdout).unwrap().contains("\njournal   there is no journal"));
     assert_eq!(String::from_utf8(doctor.stderr).unwrap(), "1 to mend; see above\n");
+}
+
+#[test]
+fn pages_and_completions_come_from_the_words_themselves() {
+    let dir = place();
+    let written = muster(&["man", dir.to_str().unwrap()]);
+    assert!(written.status.success(), "{written:?}");
+    let pages = names(&dir);
+    for page in ["muster.1", "muster-request-open.1", "muster-journal-copy.1"] {
+        assert!(pages.iter().any(|name| name.ends_with(page)), "{page} is not among {pages:?}");
+    }
+    let page = std::fs::read_to_string(dir.join("muster-offer-accept.1")).unwrap();
+    assert!(page.contains("accept") && page.contains("\\-\\-request\\-id"), "{page}");
+    for shell in ["bash", "zsh", "fish"] {
+        let script = String::from_utf8(muster(&["completions", shell]).stdout).unwrap();
+        assert!(script.contains("engagement") && script.contains("request-id"), "{shell}");
+    }
+    let nowhere = muster(&["man", "/proc/none"]);
+    assert!(told(&nowhere, 2).contains("/proc/none"), "{nowhere:?}");
+}
+
+#[test]
+fn a_key_for_nats_is_made_once_and_for_its_owner_alone() {
+    let file = place();
+    let made = muster(&["config", "nats-key", file.to_str().unwrap()]);
+    let public = String::from_utf8(made.stdout).unwrap();
+    assert!(public.starts_with('U') && public.trim().len() == 56, "{public}");
+    let seed = std::fs::read_to_string(&file).unwrap();
+    assert!(seed.starts_with("SU"));
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let again = muster(&["config", "nats-key", file.to_str().unwrap()]);
+    assert!(told(&again, 2).contains("no key was made"), "{again:?}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), seed, "what is there is kept");
 }
 
 #[test]

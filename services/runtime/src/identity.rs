@@ -1,75 +1,129 @@
 //! Who calls. A caller proves who it is; what it may then do is `access`'s to say.
 
+mod certificate;
+mod token;
+
 use std::{net::SocketAddr, sync::Arc};
 
-use muster_domain::kernel::{Actor, PrincipalId, Role};
-use tonic::{Extensions, Request, Status, metadata::MetadataMap, transport::server::TcpConnectInfo};
+use muster_domain::kernel::{Actor, PrincipalId, RealmId, Role};
+use tonic::{
+    Extensions, Request, Status,
+    metadata::MetadataMap,
+    transport::server::{TcpConnectInfo, TlsConnectInfo},
+};
 
+use self::certificate::Certificates;
+pub use self::token::{Issuer, KeysError, Tokens};
 use crate::status;
 
 /// One way to prove who calls: a token, a certificate.
-pub trait Proof: Send + Sync + 'static {
-    /// Who sent a call with this metadata, over the connection that `extensions` tells of.
-    fn of(&self, metadata: &MetadataMap, extensions: &Extensions) -> Result<Actor, Status>;
+trait Proof: Send + Sync + 'static {
+    /// Who sent a call with this metadata, over the connection that `extensions` tells of; `None` if it bears no such proof.
+    fn of(&self, metadata: &MetadataMap, extensions: &Extensions) -> Result<Option<Actor>, Status>;
+
+    /// What a caller does to bear it.
+    fn way_out(&self) -> &'static str;
 }
 
-/// The way in which callers of this process prove who they are.
-#[derive(Clone)]
-pub struct Identities(Arc<dyn Proof>);
+/// The ways in which callers of this process prove who they are; the first that a call bears counts.
+#[derive(Clone, Default)]
+pub struct Identities(Vec<Arc<dyn Proof>>);
 
 impl Identities {
-    /// Callers prove themselves in this way.
-    pub fn by(proof: impl Proof) -> Self {
-        Self(Arc::new(proof))
-    }
-
     /// Callers of the same machine are believed: `Bearer dev:<role>:<id>`. For development and demonstrations only.
     pub fn development() -> Self {
-        Self::by(Believed)
+        Self::default().or(Believed)
+    }
+
+    /// Also by a token of an issuer.
+    pub fn or_tokens(self, tokens: Tokens) -> Self {
+        self.or(tokens)
+    }
+
+    /// Also by a certificate for this realm; the server has checked whose signature it bears.
+    pub fn or_certificates(self, realm: RealmId) -> Self {
+        self.or(Certificates { realm })
+    }
+
+    fn or(mut self, proof: impl Proof) -> Self {
+        self.0.push(Arc::new(proof));
+        self
+    }
+
+    /// Whether nobody can prove anything.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Who sent this call.
     pub fn authenticate<T>(&self, request: &Request<T>) -> Result<Actor, Status> {
-        self.0.of(request.metadata(), request.extensions())
+        for proof in &self.0 {
+            if let Some(actor) = proof.of(request.metadata(), request.extensions())? {
+                return Ok(actor);
+            }
+        }
+        let ways: Vec<_> = self.0.iter().map(|proof| proof.way_out()).collect();
+        Err(status::unauthenticated("the call does not say who calls", &ways.join("; or ")))
     }
+}
+
+/// The token that a call bears, if any (RFC 6750).
+fn bearer(metadata: &MetadataMap) -> Result<Option<&str>, Status> {
+    let Some(value) = metadata.get("authorization") else { return Ok(None) };
+    value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).map(Some).ok_or_else(|| {
+        status::unauthenticated("the metadata 'authorization' bears no token", "write 'Bearer', a space and the token")
+    })
+}
+
+/// A role and an id, as a proof gives them. Muster's own role is nobody's to claim.
+fn actor(role: &str, id: &str) -> Option<Actor> {
+    let role = Role::parse(role).ok().filter(|role| *role != Role::System)?;
+    Some(Actor { role, principal: PrincipalId::parse(id).ok()? })
+}
+
+/// Whom a token names, for whoever bears it: nothing is checked.
+pub fn named_by_token(token: &str) -> Option<Actor> {
+    token::named(token)
+}
+
+/// Whom a certificate in PEM names, for whoever bears it: nothing is checked.
+pub fn named_by_certificate(pem: &[u8]) -> Option<Actor> {
+    certificate::named(pem)
+}
+
+/// The roles that somebody may have, for people.
+fn roles() -> String {
+    let roles = Role::ALL.iter().filter(|role| **role != Role::System).map(|role| role.as_str());
+    roles.collect::<Vec<_>>().join(", ")
 }
 
 /// Whatever a caller of the same machine says is believed.
 struct Believed;
 
 impl Proof for Believed {
-    fn of(&self, metadata: &MetadataMap, extensions: &Extensions) -> Result<Actor, Status> {
-        let peer = extensions.get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
+    fn of(&self, metadata: &MetadataMap, extensions: &Extensions) -> Result<Option<Actor>, Status> {
+        let Some(token) = bearer(metadata)? else { return Ok(None) };
+        let encrypted = extensions.get::<TlsConnectInfo<TcpConnectInfo>>().map(TlsConnectInfo::get_ref);
+        let peer = extensions.get::<TcpConnectInfo>().or(encrypted).and_then(TcpConnectInfo::remote_addr);
         if !peer.is_some_and(|peer: SocketAddr| peer.ip().to_canonical().is_loopback()) {
             return Err(status::unauthenticated(
                 "development tokens are believed only from the same machine",
-                "call from the machine that muster runs on, or start muster with certificates",
+                "call from the machine that muster runs on, or start muster with certificates or an issuer of tokens",
             ));
         }
-        let token = metadata
-            .get("authorization")
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.strip_prefix("Bearer "))
-            .ok_or_else(|| {
-                status::unauthenticated(
-                    "the call does not say who calls",
-                    "send the metadata 'authorization: Bearer dev:<role>:<id>'",
-                )
-            })?;
-        development_token(token).ok_or_else(|| {
+        let actor =
+            token.strip_prefix("dev:").and_then(|token| token.split_once(':')).and_then(|(role, id)| actor(role, id));
+        actor.map(Some).ok_or_else(|| {
             status::unauthenticated(
                 "the token is not a development token",
-                "write dev:<role>:<id>: a role such as hospital or officer, an id of a-z, 0-9 and '-'",
+                &format!("write dev:<role>:<id>: the role is one of {}; the id is of a-z, 0-9 and '-'", roles()),
             )
         })
     }
-}
 
-/// Reads `dev:<role>:<id>`. Muster's own role is nobody's to claim.
-fn development_token(token: &str) -> Option<Actor> {
-    let (role, id) = token.strip_prefix("dev:")?.split_once(':')?;
-    let role = Role::parse(role).ok().filter(|role| *role != Role::System)?;
-    Some(Actor { role, principal: PrincipalId::parse(id).ok()? })
+    fn way_out(&self) -> &'static str {
+        "send the metadata 'authorization: Bearer dev:<role>:<id>'"
+    }
 }
 
 #[cfg(test)]

@@ -11,3 +11,4 @@ pub mod retry;
 pub mod server;
 pub mod status;
 pub mod telemetry;
+pub mod tls;

@@ -9,7 +9,10 @@ use tonic::{
     body::Body,
     codegen::http,
     service::Routes,
-    transport::server::{Server as Transport, TcpIncoming},
+    transport::{
+        ServerTlsConfig,
+        server::{Server as Transport, TcpIncoming},
+    },
 };
 pub use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_health::{pb::health_server::HealthServer, server::HealthService};
@@ -37,6 +40,7 @@ const KEEPALIVE: Duration = Duration::from_secs(10);
 pub struct Server {
     incoming: TcpIncoming,
     address: SocketAddr,
+    tls: Option<ServerTlsConfig>,
 }
 
 /// Why a server ended before it was stopped.
@@ -55,7 +59,12 @@ impl Server {
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let incoming = TcpIncoming::bind(address)?.with_nodelay(Some(true));
         let address = incoming.local_addr()?;
-        Ok(Self { incoming, address })
+        Ok(Self { incoming, address, tls: None })
+    }
+
+    /// Answers only over TLS.
+    pub fn over(self, tls: ServerTlsConfig) -> Self {
+        Self { tls: Some(tls), ..self }
     }
 
     /// The address taken.
@@ -88,7 +97,11 @@ impl Server {
             // Whoever balances load looks at the nameless service and sends new calls elsewhere.
             health.set_service_status("", ServingStatus::NotServing).await;
         };
-        Transport::builder()
+        let mut transport = Transport::builder();
+        if let Some(tls) = self.tls {
+            transport = transport.tls_config(tls)?;
+        }
+        transport
             .max_concurrent_streams(STREAMS_MAX)
             .http2_max_header_list_size(METADATA_BYTES_MAX)
             .http2_keepalive_interval(Some(KEEPALIVE))

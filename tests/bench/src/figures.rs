@@ -7,4 +7,5 @@ pub mod replay;
 pub mod single;
 pub mod start;
 pub mod surge;
+pub mod telemetry;
 pub mod timers;

@@ -38,6 +38,8 @@ enum Figure {
     Replay,
     /// The board when it is long
     Query,
+    /// What it costs to be seen
+    Telemetry,
     /// One command on a fresh machine
     Start,
 }
@@ -60,6 +62,7 @@ async fn main() {
             Figure::Matching => figures::matching::measure(effort),
             Figure::Replay => figures::replay::measure(effort).await,
             Figure::Query => figures::query::measure(effort).await,
+            Figure::Telemetry => figures::telemetry::measure(effort).await,
             Figure::Start => figures::start::measure().await,
         });
     }

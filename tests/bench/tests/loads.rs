@@ -56,6 +56,11 @@ async fn a_long_board_is_asked_for() {
 }
 
 #[tokio::test]
+async fn a_load_is_seen_and_unseen() {
+    is_measured(&figures::telemetry::measure(Effort::TINY).await);
+}
+
+#[tokio::test]
 async fn one_command_is_enough() {
     is_measured(&figures::start::measure().await);
 }

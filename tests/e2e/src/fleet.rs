@@ -1,6 +1,9 @@
 //! A realm on a real nats-server, served by real processes.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use async_nats::jetstream;
 use muster_journal::jetstream::JetStream;
@@ -54,12 +57,23 @@ impl<S: Servers> Fleet<S> {
 
     /// The same, with more arguments.
     pub fn start_with(nats: S, groups: &[&[&'static str]], pace: Pace, accept: &[&str], more: &[&str]) -> Self {
+        Self::start_each(nats, groups, pace, accept, |_| more.iter().copied().map(str::to_owned).collect())
+    }
+
+    /// The same, with more arguments for each group.
+    pub fn start_each(
+        nats: S,
+        groups: &[&[&'static str]],
+        pace: Pace,
+        accept: &[&str],
+        more: impl Fn(&[&str]) -> Vec<String>,
+    ) -> Self {
         let directory = TempDir::new().expect("a directory for the vault's key");
         let key = directory.path().join("vault.key");
         let mut fleet = Self { nats, members: Vec::new(), key, _directory: directory };
         for roles in groups {
             let arguments = fleet.arguments(roles, pace, accept).into_iter();
-            let process = Process::start(arguments.chain(more.iter().copied().map(str::to_owned)));
+            let process = Process::start(arguments.chain(more(roles)));
             fleet.members.push(Member { roles: roles.to_vec(), process });
         }
         fleet
@@ -88,6 +102,11 @@ impl<S: Servers> Fleet<S> {
         let accept = accept.iter().flat_map(|name| ["--accept-unsafe-journal", name]);
         let monitors = monitors.iter().flat_map(|monitor| ["--nats-monitor", monitor]);
         all.into_iter().chain(monitors).chain(roles).chain(accept).map(str::to_owned).collect()
+    }
+
+    /// The file of the vault's key.
+    pub fn vault_key(&self) -> &Path {
+        &self.key
     }
 
     /// Stops every process that does not run this role.

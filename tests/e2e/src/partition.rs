@@ -82,7 +82,8 @@ impl Knows {
             (Self::One | Self::All, Cut::All) => 10,
             // Until a process leaves a server that reaches no leader.
             (Self::All, Cut::Leader | Cut::MuteLeader | Cut::Follower | Cut::OneLine) => 5,
-            (Self::One, Cut::Leader | Cut::MuteLeader | Cut::Follower | Cut::OneLine) => 0,
+            // Whoever decides for the desk may be with the fewest, and its lease must run out.
+            (Self::One, Cut::Leader | Cut::MuteLeader | Cut::Follower | Cut::OneLine) => 3,
         };
         FAILOVER.saturating_add(Duration::from_secs(more))
     }

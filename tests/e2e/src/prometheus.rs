@@ -17,8 +17,8 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-/// Longer than it needs to start, and to scrape and judge twice.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than it needs to start, and to judge what some alerts look back on: a minute.
+const PATIENCE: Duration = Duration::from_secs(150);
 
 /// Between two questions.
 const ASK_EVERY: Duration = Duration::from_millis(200);
@@ -102,15 +102,15 @@ impl Prometheus {
     pub async fn comes_to(&self, query: &str, is_so: impl Fn(&[(Value, f64)]) -> bool) -> Vec<(Value, f64)> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            // It takes a moment to start.
+            // It takes a moment to start, and until then nothing is known.
             let found = match self.get("/-/ready").await {
-                Ok(_) => self.query(query).await,
-                Err(_) => Vec::new(),
+                Ok(_) => Some(self.query(query).await),
+                Err(_) => None,
             };
-            if is_so(&found) {
-                return found;
+            match found {
+                Some(found) if is_so(&found) => return found,
+                found => assert!(Instant::now() < deadline, "{query} comes to {found:#?}"),
             }
-            assert!(Instant::now() < deadline, "{query} comes to {found:#?}");
             sleep(ASK_EVERY).await;
         }
     }

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use muster::{
     node::{Node, Part, Plan},
     storage::{JournalSpec, NatsOptions},
+    trust::Trust,
 };
 use muster_api::{
     dispatch::v1::AcceptOfferRequest,
@@ -130,6 +131,7 @@ fn plan(server: &NatsServer, vault_key: std::path::PathBuf) -> Plan {
             ..NatsOptions::default()
         },
         parts: Part::ALL.into(),
+        trust: Trust::development(),
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         admin: None,
     }

@@ -1,11 +1,16 @@
 //! Key-value buckets on the journal's servers, for what stands beside the log.
 
-use super::{JetStream, described};
+use super::{JetStream, described, stream};
+use crate::retry::Delays;
 use async_nats::jetstream::{
     kv::Store,
     stream::{Config, DiscardPolicy, StorageType},
 };
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// How long to wait for a bucket that is yet to be made.
+const MADE_WITHIN: Duration = Duration::from_secs(15);
 
 /// Opens the bucket, or makes it: one value per key, read from the leader, forgotten after `max_age` (zero: never).
 ///
@@ -25,6 +30,16 @@ pub(crate) async fn open(journal: &JetStream, name: &str, max_age: Duration) -> 
         allow_direct: false,
         ..Config::default()
     };
-    journal.context().get_or_create_stream(config).await.map_err(|error| described(&error))?;
+    let (mut delays, deadline) = (Delays::new(), Instant::now() + MADE_WITHIN);
+    loop {
+        // Servers may still be gathering; and who may not make it waits for whoever may.
+        let failed = match timeout_at(deadline, journal.context().get_or_create_stream(config.clone())).await {
+            Ok(Ok(_)) => break,
+            Ok(Err(error)) if stream::is_final(&error) => return Err(described(&error)),
+            Ok(Err(error)) => described(&error),
+            Err(_) => "the servers did not answer in time".to_owned(),
+        };
+        delays.wait_until(deadline).await.map_err(|_| failed)?;
+    }
     journal.context().get_key_value(name).await.map_err(|error| described(&error))
 }

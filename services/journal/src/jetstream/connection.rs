@@ -10,6 +10,8 @@ use async_nats::{
 };
 use std::{
     hash::{BuildHasher, RandomState},
+    io,
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -31,7 +33,7 @@ pub(super) struct Connection {
 impl Connection {
     /// Connects before `deadline`.
     pub(super) async fn open(servers: &[String], options: &Options, deadline: Instant) -> Result<Self, ConnectError> {
-        let invalid = |error: std::io::Error| ConnectError::Invalid(error.to_string());
+        let invalid = |error: io::Error| ConnectError::Invalid(error.to_string());
         let servers: Vec<ServerAddr> =
             servers.iter().map(|server| server.parse()).collect::<Result<_, _>>().map_err(invalid)?;
         let (mut delays, last) = (Delays::new(), Arc::default());
@@ -40,7 +42,7 @@ impl Connection {
         loop {
             let mut connecting = connect_options(options, first, Arc::clone(&last));
             if let Some(credentials) = &options.credentials {
-                connecting = connecting.credentials_file(credentials).await.map_err(invalid)?;
+                connecting = proven(connecting, credentials).await.map_err(invalid)?;
             }
             match timeout_at(deadline, connecting.connect(&servers[..])).await {
                 Ok(Ok(client)) => {
@@ -90,12 +92,25 @@ impl Connection {
     }
 }
 
+/// Proves who connects: by a user's key alone (an nkey's seed), or by a credentials file, in which a token stands beside it.
+async fn proven(connecting: ConnectOptions, file: &Path) -> io::Result<ConnectOptions> {
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", file.display()));
+    let text = tokio::fs::read_to_string(file).await.map_err(named)?;
+    let seed = text.trim();
+    if seed.starts_with("SU") && !seed.contains(char::is_whitespace) {
+        return Ok(connecting.nkey(seed.to_owned()));
+    }
+    connecting.credentials(&text).map_err(named)
+}
+
 fn connect_options(options: &Options, first: usize, last: Arc<Mutex<Option<ServerAddr>>>) -> ConnectOptions {
     let connecting = ConnectOptions::new()
         .name("muster")
+        .custom_inbox_prefix(&options.inbox)
         // A dead server must be noticed in seconds; the default takes minutes.
         .ping_interval(Duration::from_secs(1))
-        .connection_timeout(Duration::from_secs(2))
+        // One that is frozen takes connections and says nothing, and others may have a leader meanwhile.
+        .connection_timeout(Duration::from_secs(1))
         .request_timeout(Some(options.answer_timeout))
         // Those are reached by names that their certificates bear; others would be the same ones under other names.
         .ignore_discovered_servers()
@@ -105,7 +120,8 @@ fn connect_options(options: &Options, first: usize, last: Arc<Mutex<Option<Serve
             async { next.map(|addr| ReconnectToServer { addr, delay: None }) }
         });
     match &options.certificate_authority {
-        Some(authority) => connecting.add_root_certificates(authority.clone()),
+        // Whoever says who signs the servers' certificates wants them looked at, whatever a server says.
+        Some(authority) => connecting.add_root_certificates(authority.clone()).require_tls(true),
         None => connecting,
     }
 }

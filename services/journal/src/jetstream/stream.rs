@@ -84,7 +84,7 @@ fn code(error: &CreateStreamError) -> Option<u64> {
 }
 
 /// Whether trying again is no use: the servers understood and refused.
-fn is_final(error: &CreateStreamError) -> bool {
+pub(super) fn is_final(error: &CreateStreamError) -> bool {
     match error.kind() {
         // Servers that are still gathering answer with 503; not enough of them for the replicas asked for, with 10005.
         CreateStreamErrorKind::JetStream(said) => said.code() != 503 && code(error) != Some(10005),

@@ -35,6 +35,7 @@ use super::{
     failure::{Failure, innermost, is_done_unknown, never_left},
     json::Json,
     look::Look,
+    proof::Proof,
     show::{Show, moment},
     values::{AsOf, Until},
 };
@@ -58,13 +59,16 @@ const READS: [&str; 3] = ["Get", "List", "Watch"];
 /// Says who calls, with every call, and notes the first that may change something.
 #[derive(Clone, Debug)]
 pub struct Bearer {
-    token: MetadataValue<Ascii>,
+    /// None where the connection's certificate says it.
+    token: Option<MetadataValue<Ascii>>,
     commanded: Arc<AtomicBool>,
 }
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut call: Request<()>) -> Result<Request<()>, Status> {
-        call.metadata_mut().insert("authorization", self.token.clone());
+        if let Some(token) = &self.token {
+            call.metadata_mut().insert("authorization", token.clone());
+        }
         let method = call.extensions().get::<GrpcMethod<'_>>().map(GrpcMethod::method);
         if !method.is_some_and(|method| READS.iter().any(|verb| method.starts_with(verb))) {
             self.commanded.store(true, Ordering::Relaxed);
@@ -79,6 +83,7 @@ pub type Line = InterceptedService<Channel, Bearer>;
 /// One command.
 pub struct Session {
     globals: Globals,
+    proof: Proof,
     context: Option<Context>,
     channel: tokio::sync::OnceCell<Channel>,
     request_id: OnceCell<Uuid>,
@@ -96,7 +101,8 @@ impl Session {
             Err(_) => None,
         };
         let (channel, request_id, counted) = (tokio::sync::OnceCell::new(), OnceCell::new(), OnceCell::new());
-        Ok(Self { globals, context, channel, request_id, counted, commanded: Arc::default() })
+        let proof = Proof::read(&globals)?;
+        Ok(Self { globals, proof, context, channel, request_id, counted, commanded: Arc::default() })
     }
 
     /// The same command's way, looking at another moment.
@@ -105,7 +111,8 @@ impl Session {
         let channel = tokio::sync::OnceCell::new_with(self.channel.get().cloned());
         let commanded = self.commanded.clone();
         let (request_id, counted) = (OnceCell::new(), OnceCell::new());
-        Self { globals, context: self.context.clone(), channel, request_id, counted, commanded }
+        let proof = self.proof.clone();
+        Self { globals, proof, context: self.context.clone(), channel, request_id, counted, commanded }
     }
 
     async fn channel(&self) -> Result<Channel, Failure> {
@@ -118,9 +125,9 @@ impl Session {
             let endpoint = endpoint(address).map_err(|_| {
                 Failure::usage(format!("'{address}' is no address"), "write --address http://HOST:PORT")
             })?;
-            endpoint.connect().await.map_err(|error| unreachable(&error))
+            self.proof.over(endpoint, address)?.connect().await.map_err(|error| unreachable(&error))
         };
-        self.channel.get_or_try_init(|| connect).await.cloned()
+        self.channel.get_or_try_init(|| Box::pin(connect)).await.cloned()
     }
 
     fn address(&self) -> Result<&str, Failure> {
@@ -132,9 +139,7 @@ impl Session {
     }
 
     async fn line(&self, caller: &Actor) -> Result<Line, Failure> {
-        let token = format!("Bearer dev:{}:{}", caller.role, caller.principal);
-        let token = token.parse().map_err(|_| Failure::Fault("a token that is not ASCII".to_owned()))?;
-        let bearer = Bearer { token, commanded: self.commanded.clone() };
+        let bearer = Bearer { token: self.proof.metadata(caller)?, commanded: self.commanded.clone() };
         Ok(InterceptedService::new(self.channel().await?, bearer))
     }
 
@@ -163,9 +168,9 @@ impl Session {
         Ok(MonitorServiceClient::new(self.line(caller).await?))
     }
 
-    /// Who was named with `--as`.
+    /// Who was named with `--as`, or by a token or certificate.
     pub fn named(&self) -> Option<Actor> {
-        self.globals.acting.clone()
+        self.globals.acting.clone().or_else(|| self.proof.names())
     }
 
     /// Who acts in this role: whoever was named, else whoever is on duty.

@@ -54,7 +54,8 @@ pub async fn measure(effort: Effort) -> Vec<Row> {
     ]
 }
 
-async fn one(mut registry: RegistryServiceClient<Channel>) {
+/// Registers a hospital that nobody has.
+pub(super) async fn one(mut registry: RegistryServiceClient<Channel>) {
     let id = id();
     let hospital = Hospital {
         hospital: format!("h-{id}"),

@@ -1,9 +1,10 @@
 //! Requests over real gRPC: from a hospital's call to the day when nothing more follows.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod errands;
+
 use std::time::Duration;
 
-use futures::StreamExt;
 use muster_api::{
     intake::v1::{
         AmendRequestRequest, EndorseRequestRequest, FileReportRequest, GetRequestRequest, HandleNationallyRequest,
@@ -27,14 +28,7 @@ use muster_edge::{
     testing::{Rig, START, actor, call, reason},
     wire::fields::timestamp,
 };
-use muster_intake::{
-    Service,
-    react::{Errands, react},
-};
-use muster_journal::engine::{
-    agenda::Agenda,
-    follower::{Fold, Reader},
-};
+use muster_intake::{Service, react::react};
 use muster_runtime::{clock::Clock, status::explain};
 use tonic::{Code, Status, service::Routes, transport::Channel};
 
@@ -511,22 +505,6 @@ async fn before_it_is_submitted_a_hospital_takes_its_request_back_or_its_authori
     client.handle_nationally(call(Role::Authority, "csirt-fr", message)).await.unwrap();
     let found = get(&mut client, Role::Hospital, "chu-rouen", &request).await.unwrap();
     assert_eq!((found.reason.as_str(), found.authority.as_str()), ("handled-nationally", "csirt-fr"));
-}
-
-#[tokio::test]
-async fn nothing_is_left_to_do_for_a_closed_request_when_the_desk_takes_its_withdrawal() {
-    let (rig, mut client, _service) = idle_rig().await;
-    let request = open(&mut client).await.request;
-    withdraw(&mut client, Role::Hospital, "chu-rouen", &request).await.unwrap();
-    let taken = DeskEvent::WithdrawalTaken { request: RequestId::parse(&request).unwrap() };
-    rig.append(&rig.edge.subjects.desk().unwrap(), actor(Role::System, "desk"), vec![taken.into()]).await;
-    let (mut errands, mut reader) = (Errands::default(), Reader::default());
-    let last = rig.edge.journal.last().await.unwrap();
-    let mut records = rig.edge.journal.subscribe(0).take(usize::try_from(last).unwrap());
-    while let Some(record) = records.next().await {
-        reader.take(&record.unwrap(), |seen, _| seen.iter().for_each(|seen| errands.fold(seen))).unwrap();
-    }
-    assert_eq!(errands.items().len(), 0);
 }
 
 #[tokio::test]

@@ -1,0 +1,69 @@
+//! `muster journal copy`: moving a realm, backing it up, restoring it.
+
+use std::io::{self, Write};
+
+use clap::{Args, Subcommand};
+use muster_domain::kernel::RealmId;
+use muster_journal::copy::{Copied, copy_log, copy_vault};
+
+use super::UpkeepError;
+use crate::{
+    serve::{NatsArgs, realm_id},
+    storage::{JournalSpec, NatsOptions, Storage},
+};
+
+/// The journal itself
+#[derive(Clone, Debug, Subcommand)]
+pub enum JournalWord {
+    /// Copy a realm's log and its vault: to move it, to back it up, to restore it
+    ///
+    /// The log may be served meanwhile: what it has when the copy begins is copied, and given again, the command copies what has
+    /// come since. Nobody may serve the copy until it is done. Every record is read again and compared.
+    Copy(Box<CopyArgs>),
+}
+
+/// From where to where.
+#[derive(Args, Clone, Debug)]
+pub struct CopyArgs {
+    /// `live`, or an exercise's name
+    #[arg(long, env = "MUSTER_REALM", hide_env_values = true, value_parser = realm_id)]
+    realm: RealmId,
+    /// Where the realm is kept: embedded:DIR or nats://HOST:PORT
+    #[arg(long)]
+    from: JournalSpec,
+    /// Where its copy is to be: embedded:DIR or nats://HOST:PORT; empty, or an older copy
+    #[arg(long)]
+    to: JournalSpec,
+    #[command(flatten)]
+    nats: NatsArgs,
+}
+
+impl JournalWord {
+    /// Does it.
+    pub async fn run(self) -> Result<(), UpkeepError> {
+        let Self::Copy(args) = self;
+        args.run().await
+    }
+}
+
+impl CopyArgs {
+    async fn run(self) -> Result<(), UpkeepError> {
+        let Self { realm, from, to, nats } = self;
+        match (&from, &to) {
+            (JournalSpec::Memory, _) | (_, JournalSpec::Memory) => return Err(UpkeepError::NothingKept),
+            (JournalSpec::Nats(_), JournalSpec::Nats(_)) => return Err(UpkeepError::TwoServers),
+            (JournalSpec::Embedded(_), _) | (_, JournalSpec::Embedded(_)) => {}
+        }
+        let nats = NatsOptions::from(nats);
+        let source = Storage::open_kept(&from, &realm, &nats).await?;
+        let copy = Storage::open(&to, &realm, &nats).await?;
+        let Copied { before, written } = copy_log(source.journal.as_ref(), copy.journal.as_ref()).await?;
+        let people = copy_vault(source.vault.as_ref(), copy.vault.as_ref()).await?;
+        writeln!(
+            io::stdout(),
+            "realm {realm}: {written} records written and read again, {before} were there and are the same; whom to call in \
+             {people} cases"
+        )?;
+        Ok(())
+    }
+}
