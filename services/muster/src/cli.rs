@@ -41,7 +41,7 @@ pub struct Globals {
     #[arg(value_parser = actor, help_heading = "For every command")]
     pub acting: Option<Actor>,
     /// The file of a token that says who acts, from the issuer that Muster believes
-    #[arg(long, env = "MUSTER_TOKEN", hide_env_values = true, global = true, value_name = "FILE")]
+    #[arg(long, env = "MUSTER_TOKEN_FILE", hide_env_values = true, global = true, value_name = "FILE")]
     #[arg(conflicts_with = "acting", help_heading = "For every command")]
     pub token: Option<PathBuf>,
     /// The file of a certificate that says who acts, in PEM

@@ -8,6 +8,7 @@ pub mod collector;
 pub mod crashes;
 pub mod drift;
 pub mod fleet;
+pub mod http;
 pub mod ledger;
 pub mod nats;
 pub mod network;

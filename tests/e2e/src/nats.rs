@@ -16,8 +16,8 @@ use tokio::time::Instant;
 /// A server is ready within milliseconds; one with a large store, or on a loaded machine, within this.
 const READY_PATIENCE: Duration = Duration::from_secs(30);
 
-/// What writes wait for when it has no leader: the log, the vault, and the lease if whoever held it is cut off, too.
-const WRITES_WAIT_FOR: [&str; 3] = [" MUSTER_", " KV_MUSTER_VAULT_", " KV_MUSTER_LEASES"];
+/// What writes wait for when it has no leader: the log, and the vault. Nothing waits for the lease.
+const WRITES_WAIT_FOR: [&str; 2] = [" MUSTER_", " KV_MUSTER_VAULT_"];
 
 /// A configuration that Muster is deployed with.
 pub(crate) fn deployed(name: &str) -> PathBuf {

@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{
         OnceLock,
         mpsc::{self, Receiver, RecvTimeoutError},
@@ -12,6 +12,8 @@ use std::{
 };
 
 use muster_journal::crash::VARIABLE;
+
+use crate::nats::NatsServer;
 
 /// A process answers within milliseconds; on a loaded machine, within this.
 const READY_PATIENCE: Duration = Duration::from_secs(60);
@@ -170,6 +172,28 @@ fn collect(mut stream: impl Read + Send + 'static) -> impl Fn() -> String {
         }
     });
     move || text.lock().map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default()
+}
+
+/// Gives `muster journal copy` for the realm `drill`, one side of it on this server; `more` is what else it is given.
+pub fn copy(nats: &NatsServer, key: &Path, from: &str, to: &str, more: &[&str]) -> Output {
+    Command::new(binary())
+        .args([
+            "journal",
+            "copy",
+            "--realm",
+            "drill",
+            "--from",
+            from,
+            "--to",
+            to,
+            "--nats-monitor",
+            &nats.monitor_url(),
+        ])
+        .args(["--accept-unsafe-journal", "replicas", "--vault-key"])
+        .arg(key)
+        .args(more)
+        .output()
+        .expect("the binary runs")
 }
 
 /// The binary: `MUSTER_BINARY`, or that of this checkout, built if it is older than its sources.

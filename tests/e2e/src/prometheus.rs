@@ -11,11 +11,9 @@ use std::{
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
+
+use crate::http::get;
 
 /// Longer than it needs to start, and to judge what some alerts look back on: a minute.
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -116,17 +114,8 @@ impl Prometheus {
     }
 
     async fn get(&self, path: &str) -> std::io::Result<Value> {
-        let mut connection = TcpStream::connect(&self.host).await?;
-        let host = &self.host;
-        connection.write_all(format!("GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n").as_bytes()).await?;
-        let mut answer = Vec::new();
-        connection.read_to_end(&mut answer).await?;
-        if !answer.starts_with(b"HTTP/1.0 200") {
-            return Err(std::io::Error::other(String::from_utf8_lossy(&answer).into_owned()));
-        }
-        let body = answer.windows(4).position(|end| end == b"\r\n\r\n").map_or(0, |end| end + 4);
         // What is no JSON says only that it is ready.
-        Ok(serde_json::from_slice(answer.get(body..).unwrap_or_default()).unwrap_or_default())
+        Ok(serde_json::from_slice(&get(&self.host, path).await?).unwrap_or_default())
     }
 }
 

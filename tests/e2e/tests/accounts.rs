@@ -1,20 +1,14 @@
 //! The accounts of `deploy/nats/accounts.conf`: with its own key each role does its part, and nothing else.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::Path,
-    process::{Command, Output},
-    time::Duration,
-};
+use std::{collections::BTreeSet, fs, path::Path, process::Output, time::Duration};
 
 use async_nats::{ConnectOptions, Event, ServerError};
 use muster_e2e::{
     cast::Cast,
     fleet::{Fleet, Pace, ROLES},
     nats::NatsServer,
-    process::binary,
+    process::copy,
 };
 use nkeys::KeyPair;
 use tempfile::TempDir;
@@ -121,12 +115,7 @@ fn of_others(user: &str) -> Vec<String> {
 
 /// `muster journal copy` as the user of this seed.
 fn copied(nats: &NatsServer, seed: &str, vault_key: &Path, from: &str, to: &str) -> Output {
-    Command::new(binary())
-        .args(["journal", "copy", "--realm", "drill", "--from", from, "--to", to, "--nats-credentials", seed])
-        .args(["--nats-monitor", &nats.monitor_url(), "--accept-unsafe-journal", "replicas", "--vault-key"])
-        .arg(vault_key)
-        .output()
-        .unwrap()
+    copy(nats, vault_key, from, to, &["--nats-credentials", seed])
 }
 
 #[tokio::test]

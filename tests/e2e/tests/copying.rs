@@ -1,7 +1,7 @@
 //! `muster journal copy`: a realm is backed up while it is served, and restored on other servers, log and vault alike.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{path::Path, process::Command};
+use std::path::Path;
 
 use muster_api::monitor::v1::{GetRequestPageRequest, ListEventsRequest, LogEntry, RequestPage};
 use muster_domain::kernel::Role;
@@ -9,32 +9,16 @@ use muster_e2e::{
     cast::Cast,
     fleet::{Fleet, Pace, ROLES},
     nats::{NatsServer, Servers},
-    process::{Process, binary},
+    process::{self, Process},
 };
 use muster_edge::testing::call;
 use tempfile::TempDir;
 
 const PACE: Pace = Pace { speed: 1 };
 
-/// `muster journal copy`, one side of it on this server; what it tells, or its exit code and what it says.
+/// What `muster journal copy` tells, or its exit code and what it says.
 fn copy(nats: &NatsServer, key: &Path, from: &str, to: &str) -> Result<String, (Option<i32>, String)> {
-    let output = Command::new(binary())
-        .args([
-            "journal",
-            "copy",
-            "--realm",
-            "drill",
-            "--from",
-            from,
-            "--to",
-            to,
-            "--nats-monitor",
-            &nats.monitor_url(),
-        ])
-        .args(["--accept-unsafe-journal", "replicas", "--vault-key"])
-        .arg(key)
-        .output()
-        .unwrap();
+    let output = process::copy(nats, key, from, to, &[]);
     if output.status.success() {
         Ok(String::from_utf8(output.stdout).unwrap())
     } else {

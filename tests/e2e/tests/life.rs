@@ -13,14 +13,11 @@ use muster_e2e::{
     chaos::{Addresses, AtWork, Crowd},
     cluster::Cluster,
     fleet::{Fleet, Pace, ROLES},
+    http::get,
     prometheus::{Prometheus, Target},
     verdict::verdict,
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 
 /// Half an hour of an offer is three seconds here.
 const PACE: Pace = Pace { speed: 600 };
@@ -73,18 +70,10 @@ fn firing(alert: &str) -> String {
 /// Waits until a process says that it is ready.
 async fn ready(admin: &str) {
     let deadline = Instant::now() + READY_WITHIN;
-    while !is_ready(admin.trim_start_matches("http://")).await.is_ok_and(|ready| ready) {
-        assert!(Instant::now() < deadline, "{admin} is never ready");
+    while let Err(error) = get(admin.trim_start_matches("http://"), "/readyz").await {
+        assert!(Instant::now() < deadline, "{admin} is never ready: {error}");
         sleep(ASK_EVERY).await;
     }
-}
-
-async fn is_ready(host: &str) -> std::io::Result<bool> {
-    let mut connection = TcpStream::connect(host).await?;
-    connection.write_all(format!("GET /readyz HTTP/1.0\r\nHost: {host}\r\n\r\n").as_bytes()).await?;
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer).await?;
-    Ok(answer.starts_with("HTTP/1.0 200"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -108,7 +108,7 @@ struct At<'a> {
 impl At<'_> {
     fn give(&self, proof: &[&str], words: &str) -> Output {
         let mut command = Command::new(binary());
-        for name in ["MUSTER_AS", "MUSTER_TOKEN", "MUSTER_CERTIFICATE", "MUSTER_PRIVATE_KEY", "MUSTER_CA"] {
+        for name in ["MUSTER_AS", "MUSTER_TOKEN_FILE", "MUSTER_CERTIFICATE", "MUSTER_PRIVATE_KEY", "MUSTER_CA"] {
             command.env_remove(name);
         }
         let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../services/muster");

@@ -9,13 +9,10 @@ use muster_e2e::{
     cast::Cast,
     collector::Collector,
     fleet::{Fleet, Pace},
+    http::get,
     nats::NatsServer,
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::sleep,
-};
+use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::transport::Channel;
 
@@ -40,23 +37,16 @@ async fn registry(more: &[&str]) -> (Fleet, RegistryServiceClient<Channel>) {
     (fleet, registry)
 }
 
-async fn read(admin: &str) -> std::io::Result<usize> {
-    let host = admin.trim_start_matches("http://");
-    let mut connection = TcpStream::connect(host).await?;
-    connection.write_all(format!("GET /metrics HTTP/1.0\r\nHost: {host}\r\n\r\n").as_bytes()).await?;
-    connection.read_to_end(&mut Vec::new()).await
-}
-
 /// Hospitals registered, seen and unseen in turn.
 pub async fn measure(effort: Effort) -> Vec<Row> {
     let collector = Collector::start();
     let (_unseen, silent) = registry(&[]).await;
     let told = ["--admin-listen", "127.0.0.1:0", "--otlp-endpoint", &collector.address];
     let (mut seen, telling) = registry(&told).await;
-    let admin = seen.process(0).admin().to_owned();
+    let admin = seen.process(0).admin().trim_start_matches("http://").to_owned();
     let _reading = AbortOnDropHandle::new(tokio::spawn(async move {
         loop {
-            assert!(read(&admin).await.unwrap() > 0, "it tells its measures");
+            assert!(!get(&admin, "/metrics").await.unwrap().is_empty(), "it tells its measures");
             sleep(READ_EVERY).await;
         }
     }));
