@@ -8,7 +8,6 @@
 //! ```
 
 mod holding;
-mod lease;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -16,7 +15,7 @@ use muster_domain::dispatch::desk::Command;
 use muster_edge::Edge;
 use muster_journal::{
     engine::{Broken, Done, Meta, Undone, follower::View},
-    lease::{Holding, Lease, LeaseError},
+    lease::{self, Holding, LEASE, Lease, LeaseError, Lost},
 };
 use muster_runtime::retry::Pauses;
 use tokio::{
@@ -74,6 +73,16 @@ pub enum Holder {
     Mine,
     /// Another one.
     Theirs(Peer),
+}
+
+impl Holder {
+    /// Who decides once this process has lost the lease.
+    fn after(lost: Lost) -> Self {
+        match lost {
+            Lost::To(other) => Self::Theirs(Peer::parse(&other)),
+            Lost::ClockOff(_) => Self::Nobody,
+        }
+    }
 }
 
 /// How the desk stands in this process.
@@ -203,7 +212,7 @@ impl Driver {
             tracing::info!("this process decides for the desk");
             // In a task of its own: however long a decision takes, the lease is renewed meanwhile.
             let (lease, name) = (self.lease.clone(), me.clone());
-            let keeping = tokio::spawn(async move { lease::keep(lease.as_ref(), &name).await });
+            let keeping = tokio::spawn(async move { Holder::after(lease::keep(lease.as_ref(), &name).await) });
             let mut keeping = AbortOnDropHandle::new(keeping);
             let ended = tokio::select! {
                 ended = holding::hold(&self.edge, &standby, &mut self.calls) => ended,
@@ -292,7 +301,7 @@ impl Driver {
     /// Lets go of the lease at once, so that nobody waits for it to run out.
     async fn give_up(&self, me: &str) {
         self.tell(Holder::Nobody);
-        match timeout(muster_journal::lease::LEASE, self.lease.give_up(me)).await {
+        match timeout(LEASE, self.lease.give_up(me)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "the lease runs out by itself"),
             Err(_) => tracing::warn!("the lease runs out by itself"),

@@ -22,7 +22,7 @@ use muster_edge::{
     edge::refused,
     page::Page,
     relay::is_marked,
-    watch::{Messages, Moment, Told, watch_in_parts},
+    watch::{Messages, Moment, Told, watch},
     wire::fields::{Fields, one, timestamp},
     work::{Sight, Work, tell_considered},
 };
@@ -269,10 +269,10 @@ impl DispatchService for Service {
     }
 
     async fn watch_offers(&self, call: Request<WatchOffersRequest>) -> Answer<Self::WatchOffersStream> {
-        let (caller, message) = self.edge.admit(call, Action::WatchOffers)?;
+        let (listener, message) = self.edge.admit_listener(call, Action::WatchOffers)?;
         let after = message.after.map(Position::from);
-        let (service, watcher, fresh, mut began) = (self.clone(), caller.clone(), after.is_none(), None);
-        let stream = watch_in_parts(&self.edge, &caller, &self.standby, after, PACE, move |held, moment| {
+        let (service, watcher, fresh, mut began) = (self.clone(), listener.caller.clone(), after.is_none(), None);
+        let stream = watch(&self.edge, listener, &self.standby, after, PACE, move |held, moment| {
             let began = *began.get_or_insert(moment.position);
             service.tell(&watcher, held.work(), moment, (fresh && moment.since.is_none()).then_some(began))
         });

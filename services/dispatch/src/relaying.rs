@@ -13,7 +13,10 @@ use muster_edge::{
     relay::{Relay, mark},
 };
 use muster_journal::engine::Undone;
-use muster_runtime::{status::explain, telemetry::spans};
+use muster_runtime::{
+    status::{cause, explain, never_left},
+    telemetry::spans,
+};
 use tonic::{Code, Request, Response, Status, transport::Channel};
 
 use crate::{driver::Peer, wire::Ask};
@@ -47,7 +50,7 @@ impl Peers {
             call.metadata_mut().insert(spans::TRACEPARENT, here);
         }
         let answer = M::send(call, client).await;
-        answer.map(|answer| Response::new(answer.into_inner())).map_err(|no| told(&no))
+        answer.map(|answer| Response::new(answer.into_inner())).map_err(|no| told(peer, &no))
     }
 
     fn channel(&self, address: &str) -> Result<Channel, Status> {
@@ -65,13 +68,16 @@ impl Peers {
 }
 
 /// What another process said, or what it means that it said nothing.
-fn told(no: &Status) -> Status {
+fn told(peer: &Peer, no: &Status) -> Status {
     if no.code() == Code::Unauthenticated {
         // It does not know the secret: it began anew, and never saw the lease that named it. Nothing was done.
         return refused(Undone::Unavailable("the desk is changing hands".to_owned()));
     }
     if explain(no).reason == "TRANSPORT" {
-        return refused(Undone::Unsure);
+        let why = cause(no);
+        tracing::warn!(?peer, why, "the desk's holder does not answer");
+        let unreached = || Undone::Unavailable(format!("the desk's holder cannot be reached: {why}"));
+        return refused(if never_left(no) { unreached() } else { Undone::Unsure });
     }
     Status::with_details(no.code(), no.message(), Bytes::copy_from_slice(no.details()))
 }

@@ -83,7 +83,23 @@ pub struct Caller {
     pub patience: Duration,
 }
 
+/// Who opened a stream, and what they proved it with, which must go on to hold.
+#[derive(Debug)]
+pub struct Listener {
+    /// Who.
+    pub caller: Caller,
+    /// The call without its message.
+    pub(crate) credentials: Request<()>,
+}
+
 impl Edge {
+    /// Who opens a stream; refused as [`Edge::admit`] does.
+    pub fn admit_listener<M>(&self, call: Request<M>, action: Action) -> Result<(Listener, M), Status> {
+        let credentials = Request::from_parts(call.metadata().clone(), call.extensions().clone(), ());
+        let (caller, message) = self.admit(call, action)?;
+        Ok((Listener { caller, credentials }, message))
+    }
+
     /// Who calls; refused at once if nobody of their role may ever do this.
     pub fn admit<M>(&self, call: Request<M>, action: Action) -> Result<(Caller, M), Status> {
         let patience = deadline(call.metadata()).unwrap_or(PATIENCE);

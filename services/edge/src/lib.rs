@@ -16,4 +16,4 @@ pub mod watch;
 pub mod wire;
 pub mod work;
 
-pub use edge::{Answer, Caller, Edge};
+pub use edge::{Answer, Caller, Edge, Listener};

@@ -17,7 +17,7 @@ use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use crate::{Caller, Edge, edge::refused};
+use crate::{Edge, Listener, edge::refused};
 
 /// Silence is broken so often, so that it means a broken line.
 const BEAT: Duration = Duration::from_secs(5);
@@ -51,31 +51,12 @@ pub struct Told<M> {
     pub turns_at: Option<Timestamp>,
 }
 
-/// Tells what changes in a view, from `after` on, at most once in `pace`. `tell` makes the message of a moment, or none if
-/// there is nothing to tell and none is due.
+/// Tells what changes in a view, from `after` on, at most once in `pace`, for as long as the listener is who it was. `tell` makes
+/// what is told of a moment: all of it or a part, or nothing if there is nothing to tell and none is due; and it says when to
+/// look again, if time alone changes something.
 pub async fn watch<V, M>(
     edge: &Edge,
-    caller: &Caller,
-    view: &View<V>,
-    after: Option<Position>,
-    pace: Duration,
-    mut tell: impl FnMut(&Held<V>, Moment) -> Result<Option<M>, Status> + Send + 'static,
-) -> Result<Messages<M>, Status>
-where
-    V: Send + Sync + 'static,
-    M: Send + 'static,
-{
-    let whole = move |held: &Held<V>, moment: Moment| {
-        let message = tell(held, moment)?;
-        Ok(Told { message, position: moment.position, turns_at: None })
-    };
-    watch_in_parts(edge, caller, view, after, pace, whole).await
-}
-
-/// The same for what is long, or changes by time alone: `tell` may tell a part, and says when to look again.
-pub async fn watch_in_parts<V, M>(
-    edge: &Edge,
-    caller: &Caller,
+    listener: Listener,
     view: &View<V>,
     after: Option<Position>,
     pace: Duration,
@@ -87,16 +68,17 @@ where
 {
     if let Some(after) = after {
         // Another replica, further on, may have told it.
-        view.reaches(after.sequence, caller.patience).await.map_err(refused)?;
+        view.reaches(after.sequence, listener.caller.patience).await.map_err(refused)?;
     }
     let (messages, stream) = mpsc::channel(1);
-    let watcher = Watcher { edge: edge.clone(), view: view.clone(), pace, messages };
+    let watcher = Watcher { edge: edge.clone(), listener, view: view.clone(), pace, messages };
     tokio::spawn(watcher.run(after, tell));
     Ok(Box::pin(ReceiverStream::new(stream)))
 }
 
 struct Watcher<V, M> {
     edge: Edge,
+    listener: Listener,
     view: View<V>,
     pace: Duration,
     messages: mpsc::Sender<Result<M, Status>>,
@@ -111,7 +93,15 @@ impl<V: Send + Sync, M> Watcher<V, M> {
         let mut steps = self.view.steps();
         let (mut due, mut since, mut began) = (true, None, None);
         let mut spoken = Instant::now();
+        let mut known = spoken;
         loop {
+            if known.elapsed() >= BEAT {
+                // A token or certificate that has ended since, or was taken back, ends what it opened.
+                if let Err(no) = self.edge.identities.authenticate(&self.listener.credentials) {
+                    return self.end(no).await;
+                }
+                known = Instant::now();
+            }
             let pause = tokio::time::sleep(self.pace);
             let now = self.edge.clock.now();
             // What is told in parts is told as of the first.

@@ -25,6 +25,8 @@ pub struct Copied {
     pub before: u64,
     /// Records that were written, and then read again.
     pub written: u64,
+    /// For how many people something is kept.
+    pub people: usize,
 }
 
 /// Why a log was not copied, or not to its end.
@@ -75,28 +77,43 @@ pub enum CopyError {
     },
 }
 
-/// Copies all records that `from` has now behind those that `to` has of them already.
-pub async fn copy_log(from: &dyn Journal, to: &dyn Journal) -> Result<Copied, CopyError> {
-    let last = from.last().await.map_err(CopyError::From)?;
-    let before = to.last().await.map_err(CopyError::To)?;
+/// A realm's log and its vault.
+#[derive(Clone, Copy)]
+pub struct Kept<'a> {
+    /// The log.
+    pub log: &'a dyn Journal,
+    /// The vault.
+    pub vault: &'a dyn Vault,
+}
+
+/// Copies all records that `from` has now behind those that `to` has of them already, and whom they name before them: a copy that
+/// was cut off lacks records, and is told by that.
+pub async fn copy(from: Kept<'_>, to: Kept<'_>) -> Result<Copied, CopyError> {
+    let last = from.log.last().await.map_err(CopyError::From)?;
+    let before = to.log.last().await.map_err(CopyError::To)?;
     if last == 0 {
         return Err(CopyError::Empty);
     }
     if before > last {
         return Err(CopyError::Longer { from: last, to: before });
     }
-    let (mut source, mut copy, mut heads) = (from.subscribe(0), to.subscribe(0), BTreeMap::new());
-    for sequence in 1..=last {
+    let (mut source, mut heads) = (from.log.subscribe(0), BTreeMap::new());
+    let mut there = to.log.subscribe(0);
+    for sequence in 1..=before {
         let record = next(&mut source).await.map_err(CopyError::From)?;
-        if sequence > before {
-            append(to, &record, heads.get(&record.subject).copied().unwrap_or_default()).await?;
-        } else if next(&mut copy).await.map_err(CopyError::To)? != record {
+        if next(&mut there).await.map_err(CopyError::To)? != record {
             return Err(CopyError::Differs(sequence));
         }
         heads.insert(record.subject, sequence);
     }
-    compare(from.subscribe(before), to.subscribe(before), before, last).await?;
-    Ok(Copied { before, written: last - before })
+    let people = copy_vault(from.vault, to.vault).await?;
+    for sequence in before.saturating_add(1)..=last {
+        let record = next(&mut source).await.map_err(CopyError::From)?;
+        append(to.log, &record, heads.get(&record.subject).copied().unwrap_or_default()).await?;
+        heads.insert(record.subject, sequence);
+    }
+    compare(from.log.subscribe(before), to.log.subscribe(before), before, last).await?;
+    Ok(Copied { before, written: last - before, people })
 }
 
 async fn append(to: &dyn Journal, record: &Record, expected: u64) -> Result<(), CopyError> {
@@ -124,8 +141,8 @@ async fn next(records: &mut Records) -> Result<Record, ReadError> {
 }
 
 /// Lets `to` keep what `from` keeps, each sealed under its own key, and forget whom `from` has forgotten; for how many people
-/// something is kept. After the log: then everybody whom a copied record names is there, or was erased since.
-pub async fn copy_vault(from: &dyn Vault, to: &dyn Vault) -> Result<usize, CopyError> {
+/// something is kept. Once it is known up to where the log is copied: whom those records name is there, or was erased since.
+async fn copy_vault(from: &dyn Vault, to: &dyn Vault) -> Result<usize, CopyError> {
     let of = |of| move |why| CopyError::Vault { of, why };
     let (from_failed, to_failed) = (of("the log that is copied"), of("the copy"));
     let mut kept = BTreeSet::new();
@@ -151,12 +168,15 @@ pub async fn copy_vault(from: &dyn Vault, to: &dyn Vault) -> Result<usize, CopyE
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use bytes::Bytes;
     use muster_domain::kernel::{RealmId, SubjectRef};
     use uuid::Uuid;
 
     use super::*;
     use crate::{
+        faulty::{Fault, Faulty},
         memory::Memory,
         port::{Context, Subject},
         vault::{InMemory, MasterKey, SealedVault},
@@ -177,6 +197,15 @@ mod tests {
         journal
     }
 
+    fn vault() -> impl Vault {
+        SealedVault::new(&RealmId::parse("drill").unwrap(), MasterKey::ephemeral(), InMemory::default())
+    }
+
+    /// Copies a log without anybody to call.
+    async fn copy_log(from: &Memory, to: &Memory) -> Result<Copied, CopyError> {
+        copy(Kept { log: from, vault: &vault() }, Kept { log: to, vault: &vault() }).await
+    }
+
     async fn records(journal: &Memory) -> Vec<Record> {
         let last = journal.last().await.unwrap();
         journal.subscribe(0).take(last as usize).map(Result::unwrap).collect().await
@@ -185,10 +214,10 @@ mod tests {
     #[tokio::test]
     async fn a_copy_is_the_same_log_and_goes_on_where_it_ended() {
         let copy = Memory::new();
-        assert_eq!(copy_log(&log(7, "x").await, &copy).await, Ok(Copied { before: 0, written: 7 }));
+        assert_eq!(copy_log(&log(7, "x").await, &copy).await, Ok(Copied { before: 0, written: 7, people: 0 }));
         let from = log(20, "x").await;
-        assert_eq!(copy_log(&from, &copy).await, Ok(Copied { before: 7, written: 13 }));
-        assert_eq!(copy_log(&from, &copy).await, Ok(Copied { before: 20, written: 0 }));
+        assert_eq!(copy_log(&from, &copy).await, Ok(Copied { before: 7, written: 13, people: 0 }));
+        assert_eq!(copy_log(&from, &copy).await, Ok(Copied { before: 20, written: 0, people: 0 }));
         assert_eq!(records(&copy).await, records(&from).await);
     }
 
@@ -203,9 +232,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn whom_records_name_is_there_before_them_and_in_no_other_log() {
+        let (from, to, one) = (vault(), vault(), SubjectRef::parse("one").unwrap());
+        from.put(&one, b"1").await.unwrap();
+        let (here, other) = (log(5, "x").await, log(3, "y").await);
+        let copied = copy(Kept { log: &here, vault: &from }, Kept { log: &other, vault: &to }).await;
+        assert_eq!((copied, to.get(&one).await), (Err(CopyError::Differs(1)), Ok(None)));
+        // Somebody else writes there when the first record is to be written.
+        let served = Faulty::new(Arc::new(Memory::new()));
+        served.befall([Fault::Conflict]);
+        let copied = copy(Kept { log: &here, vault: &from }, Kept { log: &served, vault: &to }).await;
+        assert_eq!((copied, to.get(&one).await), (Err(CopyError::Differs(1)), Ok(Some(b"1".to_vec()))));
+    }
+
+    #[tokio::test]
     async fn a_vault_is_kept_and_forgotten_alike_under_its_own_key() {
-        let realm = RealmId::parse("drill").unwrap();
-        let vault = || SealedVault::new(&realm, MasterKey::ephemeral(), InMemory::default());
         let (from, to) = (vault(), vault());
         let [one, two, three] = ["one", "two", "three"].map(|id| SubjectRef::parse(id).unwrap());
         from.put(&one, b"1").await.unwrap();

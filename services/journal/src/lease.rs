@@ -15,7 +15,10 @@ use async_nats::jetstream::kv::{Operation, Store, UpdateErrorKind};
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 
 /// After so long without a renewal another may take the lease.
 pub const LEASE: Duration = Duration::from_secs(3);
@@ -51,6 +54,36 @@ pub trait Lease: Send + Sync + 'static {
 
     /// Lets go of it, so that another need not wait; nothing happens if `me` does not hold it.
     async fn give_up(&self, me: &str) -> Result<(), LeaseError>;
+}
+
+/// Asks for the lease once, and not for long.
+pub async fn take(lease: &dyn Lease, me: &str) -> Result<Holding, LeaseError> {
+    timeout(LEASE, lease.take(me))
+        .await
+        .unwrap_or_else(|_| Err(LeaseError::Silent("no answer came in time".to_owned())))
+}
+
+/// How a lease was lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// Another holds it, by the name it took it under.
+    To(String),
+    /// This process may not hold it.
+    ClockOff(ClockOff),
+}
+
+/// Renews the lease until it is lost. A lease that does not answer is nobody's to take, so whoever holds it goes on; if it is this
+/// process alone that hears nothing, the next holder's fence stops it at its next append.
+pub async fn keep(lease: &dyn Lease, me: &str) -> Lost {
+    loop {
+        sleep(RENEW_EVERY).await;
+        match take(lease, me).await {
+            Ok(Holding::Mine) => {}
+            Ok(Holding::Theirs(other)) => return Lost::To(other),
+            Err(LeaseError::Silent(why)) => tracing::warn!(why, "the lease was not renewed"),
+            Err(LeaseError::ClockOff(off)) => return Lost::ClockOff(off),
+        }
+    }
 }
 
 /// The lease of a process that is alone with its journal.
@@ -139,4 +172,46 @@ impl Lease for Shared {
 
 fn failed(error: impl std::error::Error) -> LeaseError {
     LeaseError::Silent(crate::jetstream::described(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::VecDeque,
+        sync::{Mutex, PoisonError},
+    };
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// A lease that answers as it was told, and then not at all.
+    struct Scripted(Mutex<VecDeque<Result<Holding, LeaseError>>>);
+
+    #[async_trait]
+    impl Lease for Scripted {
+        async fn take(&self, _: &str) -> Result<Holding, LeaseError> {
+            let next = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            match next {
+                Some(answer) => answer,
+                None => std::future::pending().await,
+            }
+        }
+
+        async fn give_up(&self, _: &str) -> Result<(), LeaseError> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_is_kept_through_silence_until_another_holds_it() {
+        let fails = || Err(LeaseError::Silent("no route".to_owned()));
+        let theirs = Ok(Holding::Theirs("http://b:1 secret".to_owned()));
+        let answers = vec![Ok(Holding::Mine), fails(), fails(), fails(), fails(), Ok(Holding::Mine), theirs];
+        let (lease, began) = (Scripted(Mutex::new(answers.into())), Instant::now());
+        assert_eq!(keep(&lease, "me").await, Lost::To("http://b:1 secret".to_owned()));
+        assert_eq!(began.elapsed(), RENEW_EVERY * 7);
+        let silent = timeout(LEASE * 100, keep(&lease, "me")).await;
+        assert!(silent.is_err(), "without an answer nothing is lost");
+    }
 }

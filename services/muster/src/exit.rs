@@ -8,6 +8,7 @@ use std::{
 };
 
 use muster_journal::{
+    append::Lost,
     copy::CopyError,
     embedded::OpenError,
     jetstream::ConnectError,
@@ -167,7 +168,8 @@ impl From<&ServeError> for Exit {
 impl From<&UpkeepError> for Exit {
     fn from(error: &UpkeepError) -> Self {
         match error {
-            UpkeepError::Unwell(_) | UpkeepError::Differ(_) => Self::Refused,
+            UpkeepError::Unwell(_) | UpkeepError::Differ(_) | UpkeepError::Served => Self::Refused,
+            UpkeepError::Lease(_) | UpkeepError::ClockOff(_) => Self::Unavailable,
             UpkeepError::Storage(error) => error.into(),
             UpkeepError::Projection(ProjectionError::Table(TableError::Held { .. })) => Self::Unavailable,
             UpkeepError::Projection(
@@ -180,10 +182,12 @@ impl From<&UpkeepError> for Exit {
             UpkeepError::Copy(
                 CopyError::From(ReadError::Unavailable(_))
                 | CopyError::To(ReadError::Unavailable(_))
-                | CopyError::Unwritten { .. }
+                | CopyError::Unwritten { why: Lost::Conflict | Lost::Unknown(_) | Lost::Unavailable(_), .. }
                 | CopyError::Vault { why: VaultError::Unavailable(_), .. },
             ) => Self::Unavailable,
-            UpkeepError::Copy(CopyError::From(_) | CopyError::To(_) | CopyError::Vault { .. }) => Self::Fault,
+            UpkeepError::Copy(
+                CopyError::From(_) | CopyError::To(_) | CopyError::Unwritten { .. } | CopyError::Vault { .. },
+            ) => Self::Fault,
             UpkeepError::NoRows | UpkeepError::NothingKept | UpkeepError::TwoServers => Self::Usage,
             UpkeepError::Output(error) => of_output(error),
         }

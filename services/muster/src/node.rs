@@ -500,13 +500,19 @@ async fn open_realm(journal: Arc<dyn Journal>, now: Timestamp, plan: &Plan) -> R
         Some(RealmClock::System) | None => now,
     };
     let executor = Executor::<Realm>::new(journal, Arc::new(move || at), ids::new);
-    let mut known = executor.read(&subject).await.map_err(refused)?.state;
     let (opens, deadline) = (plan.parts.contains(&Part::Registry), Instant::now() + OPENED_WITHIN);
-    // Processes on shared servers may be started in any order.
-    while known.is_none() && !opens && matches!(plan.journal, JournalSpec::Nats(_)) && Instant::now() < deadline {
+    // Processes on shared servers may be started in any order, and while the servers elect a leader.
+    let known = loop {
+        let looked = executor.read(&subject).await.map(|realm| realm.state);
+        let may_come = match &looked {
+            Ok(known) => known.is_none() && !opens,
+            Err(error) => matches!(error, Undone::Unavailable(_)),
+        };
+        if !may_come || !matches!(plan.journal, JournalSpec::Nats(_)) || Instant::now() >= deadline {
+            break looked.map_err(refused)?;
+        }
         tokio::time::sleep(LOOK_FOR_REALM).await;
-        known = executor.read(&subject).await.map_err(refused)?.state;
-    }
+    };
     let clock = match (&known, plan.opens) {
         (Some(realm), _) if !plan.insists => return Ok(realm.clone()),
         // Only the registry writes here.

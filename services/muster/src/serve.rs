@@ -287,8 +287,12 @@ async fn run(plan: Plan, announces: bool) -> Result<(), ServeError> {
     if let Some(wanted) = env::var_os(crash::VARIABLE) {
         wanted.to_string_lossy().parse().map(Crash::plan).map_err(ServeError::Crash)?;
     }
-    let signals = lifecycle::signals().map_err(ServeError::Signals)?;
-    let node = Node::start(plan).await?;
+    let mut signals = lifecycle::signals().map_err(ServeError::Signals)?;
+    let node = tokio::select! {
+        node = Node::start(plan) => node?,
+        // Nothing is begun yet that must be finished.
+        _ = signals.recv() => return Ok(()),
+    };
     let _signpost = announces.then(|| Signpost::set_up(node.address, &node.edge.realm)).flatten();
     // All that stands on stdout, a line each: where it answers calls, and where it tells how it stands, if anywhere. Whoever let
     // the system choose the ports reads them here, and finds the context file written.

@@ -11,11 +11,12 @@ use clap::{Args, Subcommand};
 pub use copying::JournalWord;
 use muster_api::monitor::v1::{GetStatusRequest, GetStatusResponse, monitor_service_client::MonitorServiceClient};
 use muster_domain::kernel::RealmId;
-use muster_journal::{copy::CopyError, embedded::OpenError, skew::ClockOff};
+use muster_journal::{copy::CopyError, embedded::OpenError, lease::LeaseError, skew::ClockOff};
 use muster_monitor::projection::{self, Difference, ProjectionError};
 use muster_runtime::{
     clock::{Clock, SystemClock},
     lifecycle::Fault,
+    status::innermost,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -24,7 +25,6 @@ use crate::{
     cli::{
         Format,
         context::{Context, ContextError},
-        failure::innermost,
         session,
     },
     serve::{NatsArgs, realm_id},
@@ -99,6 +99,15 @@ pub enum UpkeepError {
         "from servers to servers a realm is copied by way of a directory: first --to embedded:DIR, then --from embedded:DIR"
     )]
     TwoServers,
+    /// Somebody decides where the copy is to be.
+    #[error("the realm is served where the copy is to be: stop every process of Muster there first")]
+    Served,
+    /// It is not known whether somebody does.
+    #[error("{0}")]
+    Lease(#[from] LeaseError),
+    /// Nothing may be written by this clock.
+    #[error("{0}")]
+    ClockOff(ClockOff),
     /// The copy is not whole.
     #[error("{0}")]
     Copy(#[from] CopyError),

@@ -4,10 +4,10 @@
 //! article or house rule, or the position), and `LocalizedMessage` with the way out. One entry only: a map of several has
 //! no fixed order, and what is hidden must be told in the same bytes as what is missing.
 
-use std::{collections::BTreeMap, fmt::Display, time::Duration};
+use std::{collections::BTreeMap, error::Error, fmt::Display, iter::successors, time::Duration};
 
 use muster_domain::kernel::{FieldViolation, Refusal, RefusalKind, Role};
-use tonic::{Code, Status};
+use tonic::{Code, ConnectError, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::access::{Action, Reach, reach};
@@ -219,13 +219,28 @@ pub struct Explained {
     pub retry_after: Option<Duration>,
 }
 
+/// Why a call has no answer of Muster's, in the words of whoever knows best.
+pub fn cause(status: &Status) -> String {
+    status.source().map_or_else(|| status.message().to_owned(), innermost)
+}
+
+/// What lies at the bottom of an error: the operating system's own words.
+pub fn innermost(error: &dyn Error) -> String {
+    successors(Some(error), |&error| error.source()).last().map(ToString::to_string).unwrap_or_default()
+}
+
+/// Whether there was no line for the call to leave by.
+pub fn never_left(status: &Status) -> bool {
+    successors(status.source(), |&error| error.source()).any(|error| error.is::<ConnectError>())
+}
+
 /// Reads a status back, for the command line.
 pub fn explain(status: &Status) -> Explained {
     let details = status.get_error_details();
     let Some(info) = details.error_info().filter(|info| info.domain == DOMAIN) else {
         return Explained {
             reason: "TRANSPORT".to_owned(),
-            says: format!("muster did not answer: {} ({})", status.message(), status.code()),
+            says: format!("muster did not answer: {} ({})", cause(status), status.code()),
             way_out: "see that muster runs and that the address is right: muster doctor".to_owned(),
             ..Explained::default()
         };

@@ -72,8 +72,8 @@ async fn a_realm_is_backed_up_while_it_is_served_and_restored_elsewhere() {
     let with = ["--realm", "drill", "--journal", &other_url, "--nats-monitor", &monitor, "--vault-key", &new_key];
     let roles = ROLES.map(|role| ["--role", role]).into_iter().flatten();
     let words = ["serve", "--accept-development-tokens", "--accept-unsafe-journal", "replicas"].into_iter().chain(with);
-    let restored = Process::start(words.chain(roles));
-    let address = restored.address().to_owned();
+    let mut serving = Process::start(words.chain(roles));
+    let address = serving.address().to_owned();
     let restored = Cast::new(|_| address.clone());
     assert_eq!(seen(&restored, &request).await, then);
 
@@ -81,10 +81,13 @@ async fn a_realm_is_backed_up_while_it_is_served_and_restored_elsewhere() {
     for _ in 0..5 {
         cast.open("fr").await;
     }
-    let mut restored = restored;
-    restored.open("es").await;
+    let mut theirs = restored;
+    theirs.open("es").await;
     let third = format!("embedded:{}", directory.path().join("third").display());
     copy(&fleet.nats, &key, &url, &third).unwrap();
+    let (code, said) = copy(&other, Path::new(&new_key), &third, &other_url).unwrap_err();
+    assert!(code == Some(1) && said.contains("the realm is served where the copy is to be"), "{code:?} {said}");
+    assert!(serving.stop().success());
     let (code, said) = copy(&other, Path::new(&new_key), &third, &other_url).unwrap_err();
     assert!(code == Some(1) && said.contains("of the copy is another"), "{code:?} {said}");
 }

@@ -6,6 +6,7 @@ use std::{
     fs,
     path::Path,
     process::{Command, Output},
+    time::{Duration, SystemTime},
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -54,8 +55,12 @@ impl Office {
 
     /// Leaves `NAME.crt` and `NAME.key`.
     fn certify(&self, name: &str, names: &[SanType]) {
+        self.certify_until(name, names, CertificateParams::default().not_after.into());
+    }
+
+    fn certify_until(&self, name: &str, names: &[SanType], until: SystemTime) {
         let (mut params, key) = (CertificateParams::default(), KeyPair::generate().unwrap());
-        params.subject_alt_names = names.to_vec();
+        (params.subject_alt_names, params.not_after) = (names.to_vec(), until.into());
         self.write(&format!("{name}.crt"), &params.signed_by(&key, &self.authority).unwrap().pem());
         self.write(&format!("{name}.key"), &key.serialize_pem());
     }
@@ -161,6 +166,14 @@ fn from_the_call_to_the_work_over_tls_with_tokens_and_certificates() {
         let output = at.give(&with, &format!("{words} {offer}{stage}"));
         assert!(output.status.success(), "{words}: {}", String::from_utf8_lossy(&output.stderr));
     }
+
+    // What a certificate has opened ends with it, also what goes on.
+    let name = SanType::URI("muster://drill/auditor/for-now".try_into().unwrap());
+    office.certify_until("ending", &[name], SystemTime::UNIX_EPOCH + Duration::from_secs(get_current_timestamp() + 10));
+    let [certificate, key] = ["ending.crt", "ending.key"].map(|name| office.path(name));
+    let watched = one.give(&["--certificate", &certificate, "--private-key", &key], "watch board");
+    let (seen, said) = (String::from_utf8_lossy(&watched.stdout), String::from_utf8_lossy(&watched.stderr));
+    assert!(seen.contains("R-1") && said.contains("the certificate does not hold now"), "{seen}\n{said}");
 
     // Whoever proves nothing, or for another realm, learns nothing.
     office.certify("other", &[SanType::URI(format!("muster://live/provider/{provider}").try_into().unwrap())]);

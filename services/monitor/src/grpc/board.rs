@@ -13,7 +13,7 @@ use muster_domain::kernel::RequestId;
 use muster_edge::{
     Answer, Caller, Edge,
     page::Page,
-    watch::{Messages, Moment, Told, watch_in_parts},
+    watch::{self, Messages, Moment, Told},
     wire::fields::timestamp,
 };
 use muster_journal::{engine::follower::Held, stored::Position};
@@ -93,12 +93,12 @@ fn sum(counted: impl Iterator<Item = (State, u32)>) -> BTreeMap<State, u32> {
 }
 
 pub(super) async fn watch(service: &Service, call: Request<WatchBoardRequest>) -> Answer<Messages<WatchBoardResponse>> {
-    let (caller, message) = service.edge.admit(call, Action::WatchBoard)?;
+    let (listener, message) = service.edge.admit_listener(call, Action::WatchBoard)?;
     let filter = wire::read_filter(message.filter)?;
     let after = message.after.map(Position::from);
-    let mut feed = Feed::new(service.edge.clone(), caller.clone(), filter, after);
+    let mut feed = Feed::new(service.edge.clone(), listener.caller.clone(), filter, after);
     let tell = move |held: &Held<Monitor>, moment: Moment| Ok(feed.tell(held, moment));
-    let stream = watch_in_parts(&service.edge, &caller, &service.monitor, after, PACE, tell).await?;
+    let stream = watch::watch(&service.edge, listener, &service.monitor, after, PACE, tell).await?;
     Ok(Response::new(stream))
 }
 

@@ -10,7 +10,7 @@ use muster_domain::kernel::{RequestId, SubjectRef, Timestamp};
 use muster_edge::{
     Answer, Caller, Edge,
     contacts::may_know_contact,
-    watch::{Messages, Moment, Told, watch_in_parts},
+    watch::{self, Messages, Moment, Told},
     wire::fields::timestamp,
     work,
 };
@@ -86,12 +86,13 @@ pub(super) async fn watch(
     service: &Service,
     call: Request<WatchRequestRequest>,
 ) -> Answer<Messages<WatchRequestResponse>> {
-    let (caller, message) = service.edge.admit(call, Action::WatchRequest)?;
+    let (listener, message) = service.edge.admit_listener(call, Action::WatchRequest)?;
+    let caller = listener.caller.clone();
     let request = service.find(&caller, Action::WatchRequest, &message.request).await?;
     let after = message.after.map(Position::from);
     let feed = Feed { edge: service.edge.clone(), caller: caller.clone(), name: message.request, request };
     let tell = move |held: &Held<Monitor>, moment: Moment| feed.tell(held, moment);
-    let told = watch_in_parts(&service.edge, &caller, &service.monitor, after, PACE, tell).await?;
+    let told = watch::watch(&service.edge, listener, &service.monitor, after, PACE, tell).await?;
     let service = service.clone();
     let whole = told.then(move |told| {
         let (service, caller) = (service.clone(), caller.clone());

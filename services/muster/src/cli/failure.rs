@@ -1,9 +1,9 @@
 //! How a command fails: what is wrong, every field, the rule and the way out.
 
-use std::{error::Error, fmt::Write, io};
+use std::{fmt::Write, io};
 
-use muster_runtime::status::{Explained, explain};
-use tonic::{ConnectError, Status};
+use muster_runtime::status::{Explained, explain, never_left};
+use tonic::Status;
 
 use super::context::ContextError;
 use crate::{exit::Exit, files::BadFile};
@@ -103,23 +103,9 @@ impl Failure {
     }
 }
 
-/// Whether there was no line for the call to leave by.
-pub fn never_left(status: &Status) -> bool {
-    std::iter::successors(status.source(), |&error| error.source()).any(|error| error.is::<ConnectError>())
-}
-
 /// Whether the answer leaves open if what was asked was done.
 pub fn is_done_unknown(status: &Status) -> bool {
     ["TRANSPORT", "OUTCOME_UNKNOWN"].contains(&explain(status).reason.as_str()) && !never_left(status)
-}
-
-/// What lies at the bottom of an error: the operating system's own words.
-pub fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }
 
 /// What is wrong, every field, the rule, the way out.

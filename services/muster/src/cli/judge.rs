@@ -238,7 +238,7 @@ impl Decide {
     /// What was requested, less what is cut.
     async fn terms(&self, session: &Session, request: &str, caller: &Actor) -> Result<Terms, Failure> {
         let mut client = session.eligibility(caller).await?;
-        let ask = GetAssessmentRequest { read_at: None, request: request.to_owned() };
+        let ask = GetAssessmentRequest { read_at: session.newest(caller).await?, request: request.to_owned() };
         let assessment = client.get_assessment(ask).await?.into_inner().assessment.unwrap_or_default();
         let needs = assessment.facts.and_then(|facts| facts.needs).unwrap_or_default();
         let policy = client.get_policy(GetPolicyRequest { read_at: None }).await?.into_inner().in_force;
@@ -343,7 +343,7 @@ impl OverrideWord {
 
 /// The bands that somebody proposed, once they were seen.
 async fn proposed(session: &Session, request: &str, name: &str, caller: &Actor) -> Result<Vec<u32>, Failure> {
-    let ask = GetAssessmentRequest { read_at: None, request: request.to_owned() };
+    let ask = GetAssessmentRequest { read_at: session.newest(caller).await?, request: request.to_owned() };
     let GetAssessmentResponse { assessment, .. } =
         session.eligibility(caller).await?.get_assessment(ask).await?.into_inner();
     let Some(Assessment { proposal: Some(proposal), .. }) = assessment else {

@@ -93,7 +93,7 @@ impl Session {
         }
         let auditor = self.auditor(turn.role())?;
         let id = self.request(name, &auditor).await?;
-        let ask = GetRequestRequest { read_at: None, request: id.clone() };
+        let ask = GetRequestRequest { read_at: self.newest(&auditor).await?, request: id.clone() };
         let request = self.intake(&auditor).await?.get_request(ask).await?.into_inner().request.unwrap_or_default();
         let turn = turn.on(&request);
         let (role, (principal, because)) = match turn {
@@ -112,7 +112,7 @@ impl Session {
             return Ok(actor);
         }
         let auditor = self.auditor(Role::Provider)?;
-        let ask = GetOfferRequest { read_at: None, offer: offer.to_owned() };
+        let ask = GetOfferRequest { read_at: self.newest(&auditor).await?, offer: offer.to_owned() };
         let offer = self.dispatch(&auditor).await?.get_offer(ask).await?.into_inner().offer.unwrap_or_default();
         self.stands_in(Role::Provider, &offer.provider, "whom the offer asks")
     }

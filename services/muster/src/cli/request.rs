@@ -425,7 +425,7 @@ impl Amend {
     async fn tell(self, session: &Session) -> Result<(), Failure> {
         let case = self.from.case(session)?;
         let (request, caller) = session.party(Turn::Hospital, &self.one.request).await?;
-        let ask = GetRequestRequest { read_at: None, request: request.clone() };
+        let ask = GetRequestRequest { read_at: session.newest(&caller).await?, request: request.clone() };
         let known = session.intake(&caller).await?.get_request(ask).await?.into_inner().request.unwrap_or_default();
         let known_contact = known.contact.unwrap_or_default();
         let known = known.facts.unwrap_or_default();

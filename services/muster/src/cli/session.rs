@@ -14,12 +14,15 @@ use muster_api::{
     dispatch::v1::dispatch_service_client::DispatchServiceClient,
     eligibility::v1::eligibility_service_client::EligibilityServiceClient,
     intake::v1::intake_service_client::IntakeServiceClient,
-    monitor::v1::monitor_service_client::MonitorServiceClient,
+    monitor::v1::{GetStatusRequest, monitor_service_client::MonitorServiceClient},
     registry::v1::{GetRealmRequest, registry_service_client::RegistryServiceClient},
     r#type::v1::{Position, ReadAt},
 };
 use muster_domain::kernel::{Actor, Role, Timestamp};
-use muster_runtime::{ids, status::explain};
+use muster_runtime::{
+    ids,
+    status::{explain, innermost, never_left},
+};
 use prost::{Message, Name};
 use tonic::{
     GrpcMethod, Request, Status,
@@ -32,7 +35,7 @@ use uuid::Uuid;
 use super::{
     Format, Globals,
     context::Context,
-    failure::{Failure, innermost, is_done_unknown, never_left},
+    failure::{Failure, is_done_unknown},
     json::Json,
     look::Look,
     proof::Proof,
@@ -274,6 +277,13 @@ impl Session {
     pub async fn now(&self, caller: &Actor) -> Result<Timestamp, Failure> {
         let answer = self.registry(caller).await?.get_realm(GetRealmRequest { read_at: None }).await?.into_inner();
         Ok(answer.now.as_ref().map(moment).unwrap_or_default())
+    }
+
+    /// From a state that holds all that is in the log now: what a command rests on is read so, since the process that
+    /// answers may not yet have read what another has just written.
+    pub async fn newest(&self, caller: &Actor) -> Result<Option<ReadAt>, Failure> {
+        let head = self.monitor(caller).await?.get_status(GetStatusRequest {}).await?.into_inner().head;
+        Ok(Some(ReadAt { as_of: None, at_least: head }))
     }
 
     /// How to write text at this moment.

@@ -4,7 +4,10 @@ use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
 use muster_domain::kernel::RealmId;
-use muster_journal::copy::{Copied, copy_log, copy_vault};
+use muster_journal::{
+    copy::{Copied, Kept, copy},
+    lease::{self, Holding, Lease, Lost},
+};
 
 use super::UpkeepError;
 use crate::{
@@ -56,9 +59,9 @@ impl CopyArgs {
         }
         let nats = NatsOptions::from(nats);
         let source = Storage::open_kept(&from, &realm, &nats).await?;
-        let copy = Storage::open(&to, &realm, &nats).await?;
-        let Copied { before, written } = copy_log(source.journal.as_ref(), copy.journal.as_ref()).await?;
-        let people = copy_vault(source.vault.as_ref(), copy.vault.as_ref()).await?;
+        let target = Storage::open(&to, &realm, &nats).await?;
+        let copied = copy(kept(&source), kept(&target));
+        let Copied { before, written, people } = alone(target.lease.as_ref(), copied).await??;
         writeln!(
             io::stdout(),
             "realm {realm}: {written} records written and read again, {before} were there and are the same; whom to call in \
@@ -66,4 +69,29 @@ impl CopyArgs {
         )?;
         Ok(())
     }
+}
+
+fn kept(storage: &Storage) -> Kept<'_> {
+    Kept { log: storage.journal.as_ref(), vault: storage.vault.as_ref() }
+}
+
+/// Does something while nobody decides for the desk: where the realm is served, nothing is begun, and whoever starts to serve it
+/// waits until it is done.
+async fn alone<T>(lease: &dyn Lease, doing: impl Future<Output = T>) -> Result<T, UpkeepError> {
+    /// It is no address: nothing is relayed to it.
+    const ME: &str = "muster-journal-copy";
+    match lease::take(lease, ME).await? {
+        Holding::Mine => {}
+        Holding::Theirs(_) => return Err(UpkeepError::Served),
+    }
+    let done = tokio::select! {
+        done = doing => Ok(done),
+        lost = lease::keep(lease, ME) => Err(match lost {
+            Lost::To(_) => UpkeepError::Served,
+            Lost::ClockOff(off) => UpkeepError::ClockOff(off),
+        }),
+    };
+    // If it cannot be given up, it runs out by itself.
+    let _ = lease.give_up(ME).await;
+    done
 }
