@@ -146,7 +146,9 @@ impl JetStream {
 
     /// The same, and what each server holds.
     pub async fn inspect(&self) -> Inspection {
-        safety::inspect(&self.stream, &self.options.monitors).await
+        let mut inspection = safety::inspect(&self.stream, &self.options.monitors).await;
+        inspection.found.extend(safety::in_the_clear(self.connection.in_the_clear()));
+        inspection
     }
 
     /// Looks whether the stream's leader holds every record, and compares its clock with this process's, read by `now`. What

@@ -11,7 +11,10 @@ use muster_journal::{
     jetstream::{Replica, Unsafe},
 };
 use muster_monitor::views::Monitor;
-use muster_runtime::telemetry::metrics::{KeyValue, Meter};
+use muster_runtime::{
+    clock::Clock,
+    telemetry::metrics::{KeyValue, Meter},
+};
 
 use crate::standing::{Head, Standing};
 
@@ -114,6 +117,13 @@ pub fn of_process(meter: &Meter, standing: &Standing, about: Vec<KeyValue>) {
             of.inspected.borrow().replicas.iter().map(missing).collect()
         },
     );
+}
+
+/// How long the process's certificates hold, which end at `ends`, in seconds since 1970.
+pub fn of_certificates(meter: &Meter, ends: i64, machine: Arc<dyn Clock>) {
+    gauge(meter, "muster.certificate.left", "s", "How long the certificate holds that ends first", move || {
+        one(Timestamp::from_millis(ends.saturating_mul(1000)).since(machine.now()).as_secs_f64())
+    });
 }
 
 /// How dispatch stands.

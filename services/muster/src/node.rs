@@ -187,12 +187,13 @@ impl Node {
         let address = server.address();
         let (mut relay, tls) = (Relay::default(), plan.trust.tls.clone());
         let is_encrypted = tls.is_some();
+        let metrics = Metrics::new([])?;
         if let Some(tls) = tls {
             server = server.over(tls.server);
             relay = tls.peers.into_iter().fold(relay, Relay::over);
+            measures::of_certificates(&metrics.meter(), tls.ends, machine.clone());
         }
         let admin = plan.admin.map(|admin| Admin::bind(admin).map_err(taken(admin, "--admin-listen"))).transpose()?;
-        let metrics = Metrics::new([])?;
         let mut follower = Follower::default();
         let edge = Edge {
             realm: plan.realm.clone(),

@@ -8,6 +8,7 @@ use muster_runtime::{
     identity::{Identities, Issuer, KeysError, Tokens},
     tls::{Files, Tls, TlsError},
 };
+use tonic::transport::Uri;
 
 use crate::node::Part;
 
@@ -46,9 +47,18 @@ pub struct TrustArgs {
         value_name = "HOST:PORT",
         env = "MUSTER_ADVERTISE",
         hide_env_values = true,
-        requires = "tls_certificate"
+        requires = "tls_certificate",
+        value_parser = advertised
     )]
     advertise: Option<String>,
+}
+
+/// Reads the address by which others reach a process.
+fn advertised(text: &str) -> Result<String, String> {
+    let uri = format!("https://{text}").parse::<Uri>().ok();
+    let authority = uri.as_ref().filter(|uri| ["", "/"].contains(&uri.path())).and_then(Uri::authority);
+    let whole = authority.is_some_and(|authority| authority.port().is_some() && authority.as_str() == text);
+    if whole { Ok(text.to_owned()) } else { Err(format!("'{text}' is no HOST:PORT, e.g. muster-1.example:7400")) }
 }
 
 /// Whom a process believes, and how it makes itself known.
@@ -150,5 +160,22 @@ impl TrustArgs {
         let (certificate, key) = (certificate.clone(), key.clone());
         let files = Files { certificate, key, authority: self.tls_ca.clone(), callers: self.client_ca.clone() };
         Tls::read(&files).map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_for_others_has_a_host_and_a_port() {
+        for good in ["muster-1.example:7400", "10.0.0.1:7400", "[2001:db8::7]:7400"] {
+            assert_eq!(advertised(good).as_deref(), Ok(good));
+        }
+        for bad in
+            ["", "muster-1", "muster-1:", ":7400", "muster-1:port", "https://muster-1:7400", "muster-1:7400/", "a b:1"]
+        {
+            assert!(advertised(bad).is_err(), "{bad}");
+        }
     }
 }

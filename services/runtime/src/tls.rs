@@ -33,6 +33,8 @@ pub struct Tls {
     pub server: ServerTlsConfig,
     /// How it asks other replicas; their certificates bear the first DNS name of its own. `None` if nobody said who signs them.
     pub peers: Option<ClientTlsConfig>,
+    /// When the first of all these certificates ends, in seconds since 1970 (Unix time).
+    pub ends: i64,
 }
 
 /// Why there is no TLS.
@@ -74,12 +76,12 @@ impl Tls {
     pub fn read(files: &Files) -> Result<Self, TlsError> {
         let bytes = |path: &PathBuf| fs::read(path).map_err(|why| TlsError::Unreadable { path: path.clone(), why });
         let (certificate, key) = (bytes(&files.certificate)?, bytes(&files.key)?);
-        let name = about(&files.certificate, &certificate)?;
+        let About { name, mut ends } = about(&files.certificate, &certificate)?;
         let mut server =
             ServerTlsConfig::new().identity(Identity::from_pem(certificate, key)).timeout(HANDSHAKE_WITHIN);
         if let Some(path) = &files.callers {
             let callers = bytes(path)?;
-            about(path, &callers)?;
+            ends = ends.min(about(path, &callers)?.ends);
             // Callers with a token need none.
             server = server.client_ca_root(Certificate::from_pem(callers)).client_auth_optional(true);
         }
@@ -93,7 +95,7 @@ impl Tls {
             None => None,
             Some(path) => {
                 let authority = bytes(path)?;
-                about(path, &authority)?;
+                ends = ends.min(about(path, &authority)?.ends);
                 let name = name.ok_or_else(|| TlsError::Nameless(files.certificate.clone()))?;
                 let config = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority)).domain_name(name);
                 let tried = Endpoint::from_static("https://localhost").tls_config(config.clone());
@@ -101,12 +103,20 @@ impl Tls {
                 Some(config)
             }
         };
-        Ok(Self { server, peers })
+        Ok(Self { server, peers, ends })
     }
 }
 
-/// The first DNS name of a file's first certificate, which must hold now.
-fn about(path: &Path, pem: &[u8]) -> Result<Option<String>, TlsError> {
+/// What is to be known of a certificate.
+struct About {
+    /// Its first DNS name.
+    name: Option<String>,
+    /// When it ends, in seconds since 1970.
+    ends: i64,
+}
+
+/// What is to be known of a file's first certificate, which must hold now.
+fn about(path: &Path, pem: &[u8]) -> Result<About, TlsError> {
     let no = |why: &dyn std::fmt::Display| TlsError::NotACertificate { path: path.to_owned(), why: why.to_string() };
     let (_, pem) = parse_x509_pem(pem).map_err(|why| no(&why))?;
     let (_, certificate) = parse_x509_certificate(&pem.contents).map_err(|why| no(&why))?;
@@ -121,7 +131,7 @@ fn about(path: &Path, pem: &[u8]) -> Result<Option<String>, TlsError> {
             certificate.validity().not_after
         )));
     }
-    Ok(name)
+    Ok(About { name, ends: certificate.validity().not_after.timestamp() })
 }
 
 #[cfg(test)]
@@ -206,7 +216,7 @@ mod tests {
     impl House {
         async fn new() -> Self {
             let (directory, servers, callers) = (TempDir::new().unwrap(), Authority::new(), Authority::new());
-            let Tls { server, peers } = Tls::read(&files(directory.path(), &servers, &callers)).unwrap();
+            let Tls { server, peers, .. } = Tls::read(&files(directory.path(), &servers, &callers)).unwrap();
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = format!("https://{}", listener.local_addr().unwrap());
             let identities = Identities::default().or_certificates(RealmId::parse("live").unwrap());

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::{
     ledger::{connect, connect_at},
     nats::{NatsServer, Servers},
-    process::Process,
+    process::{Process, binary},
 };
 
 /// The roles, each a process of its own.
@@ -68,12 +68,26 @@ impl<S: Servers> Fleet<S> {
         accept: &[&str],
         more: impl Fn(&[&str]) -> Vec<String>,
     ) -> Self {
+        Self::start_as(binary(), nats, groups, pace, accept, more)
+    }
+
+    /// The same, of another build.
+    pub fn start_as(
+        binary: &Path,
+        nats: S,
+        groups: &[&[&'static str]],
+        pace: Pace,
+        accept: &[&str],
+        more: impl Fn(&[&str]) -> Vec<String>,
+    ) -> Self {
         let directory = TempDir::new().expect("a directory for the vault's key");
         let key = directory.path().join("vault.key");
         let mut fleet = Self { nats, members: Vec::new(), key, _directory: directory };
         for roles in groups {
             let arguments = fleet.arguments(roles, pace, accept).into_iter();
-            let process = Process::start(arguments.chain(more(roles)));
+            let mut process = Process::new(arguments.chain(more(roles)), [("MUSTER_CONTEXT", "")]);
+            process.becomes(binary);
+            process.restart();
             fleet.members.push(Member { roles: roles.to_vec(), process });
         }
         fleet
@@ -120,6 +134,11 @@ impl<S: Servers> Fleet<S> {
             member.process.stop();
             member.process.restart();
         }
+    }
+
+    /// The places of a role's replicas among all.
+    pub fn places(&self, role: &str) -> Vec<usize> {
+        (0..).zip(&self.members).filter(|(_, member)| member.roles.contains(&role)).map(|(n, _)| n).collect()
     }
 
     /// Where the replicas of a role answer, in order.

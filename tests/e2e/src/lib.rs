@@ -16,6 +16,7 @@ pub mod partition;
 pub mod power;
 pub mod process;
 pub mod prometheus;
+pub mod rolling;
 pub mod root;
 pub mod rot;
 pub mod servers;

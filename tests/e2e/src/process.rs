@@ -23,6 +23,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(15);
 
 /// One process of Muster. Dropping it kills it.
 pub struct Process {
+    binary: PathBuf,
     args: Vec<String>,
     environment: Vec<(String, String)>,
     running: Option<Running>,
@@ -61,7 +62,13 @@ impl Process {
     ) -> Self {
         let args = args.into_iter().map(Into::into).collect();
         let environment = environment.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
-        Self { args, environment, running: None, address: String::new(), admin: String::new() }
+        let binary = binary().to_owned();
+        Self { binary, args, environment, running: None, address: String::new(), admin: String::new() }
+    }
+
+    /// Another build, from when it is started next.
+    pub fn becomes(&mut self, binary: &Path) {
+        binary.clone_into(&mut self.binary);
     }
 
     /// Where it answers, `http://HOST:PORT`; another after a restart if the system chose the port.
@@ -93,7 +100,7 @@ impl Process {
     pub fn restart_to_crash(&mut self, at: &str) -> bool {
         self.kill();
         let crash = (!at.is_empty()).then_some((VARIABLE, at));
-        let mut child = Command::new(binary())
+        let mut child = Command::new(&self.binary)
             .args(&self.args)
             .env_remove("MUSTER_LOG")
             .envs(self.environment.iter().map(|(name, value)| (name, value)))

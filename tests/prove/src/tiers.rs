@@ -37,6 +37,8 @@ pub enum Tier {
     Servers,
     /// Crashes at every boundary of what processes write
     Crashes,
+    /// An older build and this one side by side
+    Upgrade,
     /// Power cuts of all servers
     Power,
     /// Disks that rot
@@ -80,7 +82,7 @@ impl Tier {
             Self::Servers => 26,
             Self::Crashes => 22,
             Self::Power => 9,
-            Self::Rot => 4,
+            Self::Rot | Self::Upgrade => 4,
             Self::Partition => 14,
         }
     }
@@ -95,6 +97,7 @@ impl Tier {
             Self::Journals => vec![real::journals(budget)].into(),
             Self::Servers => vec![real::servers(budget)].into(),
             Self::Crashes => vec![real::crashes(budget)].into(),
+            Self::Upgrade => vec![real::upgrade(budget)].into(),
             Self::Power => vec![real::power(budget)].into(),
             Self::Rot => vec![real::rot(budget)].into(),
             Self::Partition => vec![real::partition(budget)].into(),

@@ -11,6 +11,7 @@ use async_nats::{
 use std::{
     hash::{BuildHasher, RandomState},
     io,
+    net::IpAddr,
     path::Path,
     sync::{Arc, Mutex},
     time::Duration,
@@ -28,6 +29,13 @@ pub(super) struct Connection {
     has_choice: bool,
     /// Which server it leads to, and until when a leader must be heard there.
     led_until: Mutex<(String, Instant)>,
+    /// The servers of other machines to which it is not encrypted.
+    in_the_clear: Vec<String>,
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 impl Connection {
@@ -36,6 +44,10 @@ impl Connection {
         let invalid = |error: io::Error| ConnectError::Invalid(error.to_string());
         let servers: Vec<ServerAddr> =
             servers.iter().map(|server| server.parse()).collect::<Result<_, _>>().map_err(invalid)?;
+        // Who says which authority signed for the servers is held to it.
+        let clear = servers.iter().filter(|server| !server.tls_required() && options.certificate_authority.is_none());
+        let others = clear.map(ServerAddr::host).filter(|host| !is_this_machine(host));
+        let in_the_clear: Vec<_> = others.map(str::to_owned).collect();
         let (mut delays, last) = (Delays::new(), Arc::default());
         // Drawn, so that not all processes begin with the same server.
         let first = usize::try_from(RandomState::new().hash_one(0) >> 1).unwrap_or_default();
@@ -47,7 +59,7 @@ impl Connection {
             match timeout_at(deadline, connecting.connect(&servers[..])).await {
                 Ok(Ok(client)) => {
                     let led_until = Mutex::new((client.server_info().server_id, Instant::now() + LED_WITHIN));
-                    return Ok(Self { client, has_choice: servers.len() > 1, led_until });
+                    return Ok(Self { client, has_choice: servers.len() > 1, led_until, in_the_clear });
                 }
                 Ok(Err(error)) => {
                     delays.wait_until(deadline).await.map_err(|_| ConnectError::Unavailable(error.to_string()))?
@@ -55,6 +67,11 @@ impl Connection {
                 Err(_) => return Err(ConnectError::Unavailable("no server answered in time".to_owned())),
             }
         }
+    }
+
+    /// The servers of other machines with whom whoever is on the way could read along, and speak.
+    pub(super) fn in_the_clear(&self) -> &[String] {
+        &self.in_the_clear
     }
 
     /// Where JetStream is asked, each time for so long.

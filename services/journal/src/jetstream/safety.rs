@@ -28,11 +28,11 @@ const MONITOR_TIMEOUT: Duration = Duration::from_secs(2);
 /// No monitor's page is larger.
 const PAGE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// A setting under which an acknowledged record might be lost, or that could not be read.
+/// A setting under which an acknowledged record might be lost, or read or written by others, or that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unsafe {
-    /// Its name, by which it can be accepted: `sync-interval`, `replicas`, `version`, `missing-records` or
-    /// `monitor-unreachable`.
+    /// Its name, by which it can be accepted: `sync-interval`, `replicas`, `version`, `missing-records`,
+    /// `monitor-unreachable` or `plaintext`.
     pub name: &'static str,
     /// What is unsafe, and where.
     pub says: String,
@@ -126,6 +126,18 @@ pub(super) async fn inspect(stream: &Stream<()>, monitors: &[String]) -> Inspect
         Err(error) => found.push(unread(format!("the stream's settings cannot be read: {error}"))),
     }
     Inspection { found, replicas }
+}
+
+/// The servers at these hosts are reached without encryption.
+pub(super) fn in_the_clear(hosts: &[String]) -> Option<Unsafe> {
+    (!hosts.is_empty()).then(|| Unsafe {
+        name: "plaintext",
+        says: format!(
+            "what goes to {} is not encrypted: others on the way could read it, and change it",
+            hosts.join(", ")
+        ),
+        way_out: "give the servers certificates (deploy/nats/secured.conf) and write tls:// for nats://",
+    })
 }
 
 fn unread(says: String) -> Unsafe {

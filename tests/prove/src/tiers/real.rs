@@ -1,10 +1,15 @@
 //! What real processes, servers, disks and networks are put through.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    env,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use muster_e2e::{
     cluster::Took,
-    crashes, drift, partition, power, root,
+    crashes, drift, partition, power, rolling, root,
     rot::{self, Outcome},
     servers,
 };
@@ -103,6 +108,36 @@ pub(super) fn crashes(budget: Budget) -> Row {
         command: Tier::Crashes.again(budget),
         stands: seen.stands_if(least >= 100),
     }
+}
+
+/// Where the older build is.
+const OLDER: &str = "MUSTER_OLDER";
+
+pub(super) fn upgrade(budget: Budget) -> Row {
+    let row = Row {
+        figure: "U1",
+        promise: "an older build and this one side by side, every process replaced by the newer: nobody is turned away for over \
+                  a second, nothing acknowledged is lost or doubled",
+        target: "5 rounds",
+        reached: format!("skipped: {OLDER} names no older build"),
+        anchor: "nobody publishes it",
+        command: Tier::Upgrade.again(budget),
+        stands: Stands::Skipped,
+    };
+    let Some(older) = env::var_os(OLDER).map(PathBuf::from) else {
+        eprintln!("SKIPPED: {}", row.reached);
+        return row;
+    };
+    let seen = repeat(budget, async |seed| rolling::round(seed, &older).await);
+    let replaced: usize = seen.figures.iter().map(|figures| figures.replaced).sum();
+    let commands: usize = seen.figures.iter().map(|figures| figures.counts.all()).sum();
+    let (_, longest) = times(seen.figures.iter().map(|figures| figures.longest));
+    let reached = format!(
+        "{}: {replaced} processes of {} replaced; the slowest of {commands} commands took {longest:.2} s",
+        seen.rounds(),
+        older.parent().and_then(Path::file_name).unwrap_or_default().display()
+    );
+    Row { reached, stands: seen.stands_if(seen.figures.len() >= 5), ..row }
 }
 
 pub(super) fn power(budget: Budget) -> Row {
