@@ -9,6 +9,7 @@
 pub(crate) mod bucket;
 mod connection;
 mod follow;
+mod gathering;
 mod leader;
 mod safety;
 mod stream;
@@ -32,6 +33,7 @@ use async_nats::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use connection::Connection;
+pub(crate) use gathering::Gathering;
 pub(crate) use leader::Leader;
 use leader::{Group, Holds, Led, Told};
 use muster_domain::kernel::{RealmId, Timestamp};

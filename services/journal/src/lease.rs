@@ -7,14 +7,15 @@
 
 use crate::{
     crash::{self, Boundary},
-    jetstream::{JetStream, bucket},
+    jetstream::{Gathering, JetStream, bucket},
     port::Journal,
     skew::ClockOff,
+    vault::cabinet,
 };
 use async_nats::jetstream::kv::{Operation, Store, UpdateErrorKind};
 use async_trait::async_trait;
 use bytes::Bytes;
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 use tokio::{
     sync::watch,
     time::{sleep, timeout},
@@ -52,6 +53,9 @@ pub trait Lease: Send + Sync + 'static {
     /// Takes the lease for `me` if nobody holds it, renews it if `me` does, and tells who holds it now.
     async fn take(&self, me: &str) -> Result<Holding, LeaseError>;
 
+    /// Lets all that the lease and its log stand on be led together, as far as it can.
+    async fn gather(&self) {}
+
     /// Lets go of it, so that another need not wait; nothing happens if `me` does not hold it.
     async fn give_up(&self, me: &str) -> Result<(), LeaseError>;
 }
@@ -75,6 +79,13 @@ pub enum Lost {
 /// Renews the lease until it is lost. A lease that does not answer is nobody's to take, so whoever holds it goes on; if it is this
 /// process alone that hears nothing, the next holder's fence stops it at its next append.
 pub async fn keep(lease: &dyn Lease, me: &str) -> Lost {
+    tokio::select! {
+        lost = renew(lease, me) => lost,
+        never = gather(lease) => match never {},
+    }
+}
+
+async fn renew(lease: &dyn Lease, me: &str) -> Lost {
     loop {
         sleep(RENEW_EVERY).await;
         match take(lease, me).await {
@@ -83,6 +94,14 @@ pub async fn keep(lease: &dyn Lease, me: &str) -> Lost {
             Err(LeaseError::Silent(why)) => tracing::warn!(why, "the lease was not renewed"),
             Err(LeaseError::ClockOff(off)) => return Lost::ClockOff(off),
         }
+    }
+}
+
+/// Beside the renewals, which must not wait for it.
+async fn gather(lease: &dyn Lease) -> Infallible {
+    loop {
+        sleep(RENEW_EVERY).await;
+        lease.gather().await;
     }
 }
 
@@ -105,6 +124,7 @@ impl Lease for Always {
 pub struct Shared {
     bucket: Store,
     key: String,
+    gathering: Gathering,
     clock_off: watch::Receiver<Option<ClockOff>>,
 }
 
@@ -113,7 +133,9 @@ impl Shared {
     pub async fn open(journal: &JetStream, key: &str) -> Result<Self, LeaseError> {
         // The servers keep one value per key: with more, they would show the old one after the holder's has gone.
         let bucket = bucket::open(journal, "MUSTER_LEASES", LEASE).await.map_err(LeaseError::Silent)?;
-        Ok(Self { bucket, key: format!("{}.{key}", journal.realm()), clock_off: journal.clock_off() })
+        let gathering =
+            Gathering::of(journal, &["KV_MUSTER_LEASES", &format!("KV_{}", cabinet::bucket_of(journal.realm()))]);
+        Ok(Self { bucket, key: format!("{}.{key}", journal.realm()), gathering, clock_off: journal.clock_off() })
     }
 
     /// The holder and the revision of its entry; without a holder, the revision that whoever takes the lease must expect.
@@ -155,6 +177,10 @@ impl Lease for Shared {
             },
             Err(error) => Err(failed(error)),
         }
+    }
+
+    async fn gather(&self) {
+        self.gathering.gather().await;
     }
 
     async fn give_up(&self, me: &str) -> Result<(), LeaseError> {

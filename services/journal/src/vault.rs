@@ -9,7 +9,7 @@
 //! read as another's. Erasing removes both at once; should a disk still hold remnants of them, or a backup a copy, they are
 //! unreadable to whoever lacks the master key, and to everybody once that has been replaced.
 
-mod cabinet;
+pub(crate) mod cabinet;
 mod key;
 
 use crate::crash::{self, Boundary};

@@ -1,5 +1,6 @@
 //! The figures, each measured by itself.
 
+pub mod capacity;
 pub mod desk;
 pub mod matching;
 pub mod query;

@@ -40,6 +40,8 @@ enum Figure {
     Query,
     /// What it costs to be seen
     Telemetry,
+    /// What requests take in memory and in the log
+    Capacity,
     /// One command on a fresh machine
     Start,
 }
@@ -63,6 +65,7 @@ async fn main() {
             Figure::Replay => figures::replay::measure(effort).await,
             Figure::Query => figures::query::measure(effort).await,
             Figure::Telemetry => figures::telemetry::measure(effort).await,
+            Figure::Capacity => figures::capacity::measure(effort).await,
             Figure::Start => figures::start::measure().await,
         });
     }

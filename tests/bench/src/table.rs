@@ -93,6 +93,7 @@ impl fmt::Display for Value {
             Self::Time(time) if time >= Duration::from_secs(1) => write!(f, "{:.2} s", time.as_secs_f64()),
             Self::Time(time) if time >= Duration::from_millis(10) => write!(f, "{:.1} ms", millis(time)),
             Self::Time(time) => write!(f, "{:.3} ms", millis(time)),
+            Self::Bytes(bytes) if bytes >= 1e6 => write!(f, "{:.1} MB", bytes / 1e6),
             Self::Bytes(bytes) => write!(f, "{bytes:.0} B"),
         }
     }

@@ -61,6 +61,11 @@ async fn a_load_is_seen_and_unseen() {
 }
 
 #[tokio::test]
+async fn requests_are_kept() {
+    is_measured(&figures::capacity::measure(Effort::TINY).await);
+}
+
+#[tokio::test]
 async fn one_command_is_enough() {
     is_measured(&figures::start::measure().await);
 }

@@ -176,6 +176,14 @@ impl Cluster {
         self.whole().await;
     }
 
+    /// Waits until one server leads everything that the realm has.
+    pub async fn gathered(&self) {
+        let leader = Some(name(self.leader().await));
+        for stream in self.streams().await {
+            self.when(&stream, |info| info.cluster.as_ref().is_some_and(|cluster| cluster.leader == leader)).await;
+        }
+    }
+
     /// Waits until another than this server leads.
     pub async fn leader_but(&self, n: usize) {
         let is_other = |leader: &String| *leader != name(n);

@@ -206,6 +206,7 @@ impl Befalling {
     /// Cuts lines, looks what both sides do, and joins the lines again; how long writes took to go on.
     async fn befall(&mut self, site: &Site, cut: Cut, lots: &mut Rng) -> Took {
         self.crowd.rests_until(site.cluster.joined_and_whole()).await;
+        site.cluster.gathered().await;
         let (network, leader) = (&site.network, site.cluster.leader().await);
         let alone = if cut == Cut::Follower { (leader + 1 + lots.index(SIZE - 1)) % SIZE } else { leader };
         let took = match cut {

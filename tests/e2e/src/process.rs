@@ -1,6 +1,7 @@
 //! The real binary as processes: started, killed without warning, started again.
 
 use std::{
+    fs,
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
@@ -144,6 +145,14 @@ impl Process {
             Err(RecvTimeoutError::Disconnected) => Some(running.child.wait().expect("the process ends")),
             Ok(_) | Err(RecvTimeoutError::Timeout) => None,
         }
+    }
+
+    /// How much memory it has (Linux, `/proc/PID/status`), in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        let pid = self.running.as_ref().expect("it was started").child.id();
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+        let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next());
+        kilobytes.and_then(|kilobytes| kilobytes.parse::<u64>().ok()).expect("a number of kilobytes") * 1024
     }
 
     /// Sends it a signal: `TERM`, `STOP`, `CONT`.

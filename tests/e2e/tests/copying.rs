@@ -1,7 +1,7 @@
 //! `muster journal copy`: a realm is backed up while it is served, and restored on other servers, log and vault alike.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::Path;
+use std::{path::Path, process::Command};
 
 use muster_api::monitor::v1::{GetRequestPageRequest, ListEventsRequest, LogEntry, RequestPage};
 use muster_domain::kernel::Role;
@@ -9,7 +9,7 @@ use muster_e2e::{
     cast::Cast,
     fleet::{Fleet, Pace, ROLES},
     nats::{NatsServer, Servers},
-    process::{self, Process},
+    process::{self, Process, binary},
 };
 use muster_edge::testing::call;
 use tempfile::TempDir;
@@ -53,6 +53,16 @@ async fn a_realm_is_backed_up_while_it_is_served_and_restored_elsewhere() {
     let told = copy(&fleet.nats, &key, &url, &backup).unwrap();
     assert!(!told.contains(" 0 were there") && told.ends_with("whom to call in 2 cases\n"), "{told}");
     let then = seen(&cast, &request).await;
+
+    // Rows are made anew and compared while the realm is served.
+    let rows = directory.path().join("rows").display().to_string();
+    for word in ["rebuild", "verify"] {
+        let (monitor, key) = (fleet.nats.monitor_url(), key.display().to_string());
+        let kept = ["--realm", "drill", "--journal", &url, "--nats-monitor", &monitor, "--vault-key", &key];
+        let accept = ["--accept-unsafe-journal", "replicas", "--dir", &rows];
+        let made = Command::new(binary()).args(["projections", word]).args(kept).args(accept).output().unwrap();
+        assert!(made.status.success(), "{word}: {}", String::from_utf8_lossy(&made.stderr));
+    }
 
     // The backup is a realm like any other: a process serves it as it is.
     let mut up = Process::start(["up", "--realm", "drill", "--listen", "127.0.0.1:0", "--journal", &backup]);

@@ -127,6 +127,13 @@ pub(super) struct Led {
     leader_since: Option<String>,
 }
 
+impl Led {
+    /// The server that leads.
+    pub(super) fn leader(&self) -> Option<&str> {
+        self.leader.as_deref()
+    }
+}
+
 impl fmt::Display for Led {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.leader.as_deref().unwrap_or("the server"))

@@ -8,7 +8,7 @@ use crate::{
 use async_nats::jetstream::kv::{Entry, Operation, Store};
 use async_trait::async_trait;
 use futures::TryStreamExt;
-use muster_domain::kernel::SubjectRef;
+use muster_domain::kernel::{RealmId, SubjectRef};
 use std::{
     collections::BTreeMap,
     io,
@@ -124,10 +124,15 @@ pub struct OnJetStream {
     leader: Leader,
 }
 
+/// The bucket in which a realm's vault lies.
+pub(crate) fn bucket_of(realm: &RealmId) -> String {
+    format!("MUSTER_VAULT_{}", realm.as_str().to_uppercase())
+}
+
 impl OnJetStream {
     /// Opens the cabinet of the journal's realm, or makes it.
     pub async fn open(journal: &JetStream) -> Result<Self, String> {
-        let name = format!("MUSTER_VAULT_{}", journal.realm().as_str().to_uppercase());
+        let name = bucket_of(journal.realm());
         let store = bucket::open(journal, &name, Duration::ZERO).await?;
         let leader = journal.leader_of(store.stream_name.clone());
         Ok(Self { store, leader })

@@ -1,0 +1,46 @@
+//! One server leads all that a realm needs: then no other that is lost makes anybody wait for an election, and the one that leads for
+//! those of its streams at the same time.
+
+use super::{JetStream, Leader};
+use crate::local::lock;
+use async_nats::jetstream::Context;
+use serde_json::{Value, json};
+use std::{sync::Mutex, time::Duration};
+use tokio::time::Instant;
+
+/// So often at most a stream is asked to let another server lead: realms on the same servers share one, and may pull it apart.
+const PULL_EVERY: Duration = Duration::from_secs(5);
+
+/// What stands beside a log, and follows it.
+pub(crate) struct Gathering {
+    context: Context,
+    log: Leader,
+    beside: Vec<(Leader, Mutex<Option<Instant>>)>,
+}
+
+impl Gathering {
+    /// These streams follow the journal's.
+    pub(crate) fn of(journal: &JetStream, beside: &[&str]) -> Self {
+        let beside = beside.iter().map(|stream| (journal.leader_of((*stream).to_owned()), Mutex::default()));
+        Self { context: journal.context().clone(), log: journal.leader.clone(), beside: beside.collect() }
+    }
+
+    /// Lets the server that leads the log lead what stands beside it. Nothing that is promised depends on it, so whatever fails is
+    /// left to the next time.
+    pub(crate) async fn gather(&self) {
+        for (stream, pulled) in &self.beside {
+            if lock(pulled).is_some_and(|pulled| pulled.elapsed() < PULL_EVERY) {
+                continue;
+            }
+            let (Ok(log), Ok(other)) = (self.log.told(None).await, stream.told(None).await) else { return };
+            let Some(leader) = log.cluster.led.leader() else { return };
+            if other.cluster.led.leader() == Some(leader) {
+                continue;
+            }
+            *lock(pulled) = Some(Instant::now());
+            let (name, wish) = (stream.stream_name(), json!({ "placement": { "preferred": leader } }));
+            let asked = self.context.request::<_, _, Value>(format!("STREAM.LEADER.STEPDOWN.{name}"), &wish).await;
+            tracing::info!(stream = name, leader, answered = asked.is_ok(), "led by the log's leader from now on");
+        }
+    }
+}
