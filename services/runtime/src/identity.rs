@@ -25,7 +25,7 @@ trait Proof: Send + Sync + 'static {
     fn way_out(&self) -> &'static str;
 }
 
-/// The ways in which callers of this process prove who they are; the first that a call bears counts.
+/// The ways in which callers of this process prove who they are; all that a call bears must name the same caller.
 #[derive(Clone, Default)]
 pub struct Identities(Vec<Arc<dyn Proof>>);
 
@@ -57,10 +57,21 @@ impl Identities {
 
     /// Who sent this call.
     pub fn authenticate<T>(&self, request: &Request<T>) -> Result<Actor, Status> {
+        let mut named: Option<Actor> = None;
         for proof in &self.0 {
-            if let Some(actor) = proof.of(request.metadata(), request.extensions())? {
-                return Ok(actor);
+            let Some(actor) = proof.of(request.metadata(), request.extensions())? else { continue };
+            match &named {
+                Some(other) if *other != actor => {
+                    return Err(status::unauthenticated(
+                        format!("the token names {}, and the certificate {}", whom(other), whom(&actor)),
+                        "call with a token and a certificate of one caller, or with one of them",
+                    ));
+                }
+                Some(_) | None => named = Some(actor),
             }
+        }
+        if let Some(actor) = named {
+            return Ok(actor);
         }
         let ways: Vec<_> = self.0.iter().map(|proof| proof.way_out()).collect();
         Err(status::unauthenticated("the call does not say who calls", &ways.join("; or ")))
@@ -69,7 +80,11 @@ impl Identities {
 
 /// The token that a call bears, if any (RFC 6750).
 fn bearer(metadata: &MetadataMap) -> Result<Option<&str>, Status> {
-    let Some(value) = metadata.get("authorization") else { return Ok(None) };
+    let mut values = metadata.get_all("authorization").iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(status::unauthenticated("the metadata 'authorization' is there more than once", "send one token"));
+    }
     value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).map(Some).ok_or_else(|| {
         status::unauthenticated("the metadata 'authorization' bears no token", "write 'Bearer', a space and the token")
     })
@@ -79,6 +94,10 @@ fn bearer(metadata: &MetadataMap) -> Result<Option<&str>, Status> {
 fn actor(role: &str, id: &str) -> Option<Actor> {
     let role = Role::parse(role).ok().filter(|role| *role != Role::System)?;
     Some(Actor { role, principal: PrincipalId::parse(id).ok()? })
+}
+
+fn whom(Actor { role, principal }: &Actor) -> String {
+    format!("{role}:{principal}")
 }
 
 /// Whom a token names, for whoever bears it: nothing is checked.
@@ -154,6 +173,14 @@ mod tests {
                 assert_eq!(actor, Actor { role, principal: PrincipalId::parse("chu-rouen").unwrap() });
             }
         }
+    }
+
+    #[test]
+    fn two_tokens_are_none() {
+        let mut twice = call(Some("Bearer dev:hospital:chu-rouen"), Some("127.0.0.1:4000"));
+        twice.metadata_mut().append("authorization", "Bearer dev:officer:duty".parse().unwrap());
+        let status = Identities::development().authenticate(&twice).unwrap_err();
+        assert!(status.code() == Code::Unauthenticated && status.message().contains("more than once"), "{status}");
     }
 
     #[test]

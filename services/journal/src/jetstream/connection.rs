@@ -8,6 +8,7 @@ use async_nats::{
     connection::State,
     jetstream::{Context, context::ContextBuilder},
 };
+use nkeys::KeyPair;
 use std::{
     hash::{BuildHasher, RandomState},
     io,
@@ -115,6 +116,8 @@ async fn proven(connecting: ConnectOptions, file: &Path) -> io::Result<ConnectOp
     let text = tokio::fs::read_to_string(file).await.map_err(named)?;
     let seed = text.trim();
     if seed.starts_with("SU") && !seed.contains(char::is_whitespace) {
+        let wrong = |error| named(io::Error::new(io::ErrorKind::InvalidData, format!("it is no nkey's seed: {error}")));
+        KeyPair::from_seed(seed).map_err(wrong)?;
         return Ok(connecting.nkey(seed.to_owned()));
     }
     connecting.credentials(&text).map_err(named)

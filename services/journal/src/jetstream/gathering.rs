@@ -25,8 +25,8 @@ impl Gathering {
         Self { context: journal.context().clone(), log: journal.leader.clone(), beside: beside.collect() }
     }
 
-    /// Lets the server that leads the log lead what stands beside it. Nothing that is promised depends on it, so whatever fails is
-    /// left to the next time.
+    /// Lets the server that leads the log lead what stands beside it, while all servers reach one another: one that leads because it
+    /// alone still reaches all must go on. Nothing that is promised depends on it, so whatever fails is left to the next time.
     pub(crate) async fn gather(&self) {
         for (stream, pulled) in &self.beside {
             if lock(pulled).is_some_and(|pulled| pulled.elapsed() < PULL_EVERY) {
@@ -34,6 +34,9 @@ impl Gathering {
             }
             let (Ok(log), Ok(other)) = (self.log.told(None).await, stream.told(None).await) else { return };
             let Some(leader) = log.cluster.led.leader() else { return };
+            if !log.cluster.is_whole() || !other.cluster.is_whole() {
+                return;
+            }
             if other.cluster.led.leader() == Some(leader) {
                 continue;
             }

@@ -103,6 +103,11 @@ impl Group {
         let heard = self.replicas.iter().filter(|other| other.was_heard()).count();
         others == 0 || (self.led.leader.is_some() && heard >= others.div_ceil(2))
     }
+
+    /// Whether a leader answers who has just heard from every other, and each has what it has.
+    pub(super) fn is_whole(&self) -> bool {
+        self.led.leader.is_some() && self.replicas.iter().all(|other| other.current && other.was_heard())
+    }
 }
 
 #[derive(Deserialize)]

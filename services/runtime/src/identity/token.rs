@@ -67,6 +67,14 @@ pub enum KeysError {
     /// It has none that can be used.
     #[error("{} has no public key with which tokens can be checked: RSA, P-256, P-384 or Ed25519", .0.display())]
     None(PathBuf),
+    /// Two of them have the same id, and nobody knows which is meant.
+    #[error("{} has two keys with the id '{id}': an issuer gives each its own (RFC 7517, 4.5)", .path.display())]
+    Twice {
+        /// Which file.
+        path: PathBuf,
+        /// Which id.
+        id: String,
+    },
 }
 
 /// A key, and what it may have signed with.
@@ -204,8 +212,13 @@ fn read(Issuer { keys: path, .. }: &Issuer) -> Result<Keys, KeysError> {
     let text = fs::read_to_string(path).map_err(|why| KeysError::Unreadable { path: path.clone(), why })?;
     let set: Set = serde_json::from_str(&text).map_err(|why| KeysError::NotKeys { path: path.clone(), why })?;
     let jwks = set.keys.into_iter().filter_map(|key| serde_json::from_value::<Jwk>(key).ok());
-    let keys: Keys =
-        jwks.filter_map(|jwk| Some((jwk.common.key_id.clone().unwrap_or_default(), usable(&jwk)?))).collect();
+    let mut keys = Keys::new();
+    for jwk in jwks {
+        let (id, Some(key)) = (jwk.common.key_id.clone().unwrap_or_default(), usable(&jwk)) else { continue };
+        if keys.insert(id.clone(), key).is_some() {
+            return Err(KeysError::Twice { path: path.clone(), id });
+        }
+    }
     if keys.is_empty() { Err(KeysError::None(path.clone())) } else { Ok(keys) }
 }
 
