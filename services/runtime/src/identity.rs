@@ -175,6 +175,30 @@ mod tests {
         }
     }
 
+    /// Whatever it is asked about, it names this hospital.
+    struct Names(&'static str);
+
+    impl Proof for Names {
+        fn of(&self, _: &MetadataMap, _: &Extensions) -> Result<Option<Actor>, Status> {
+            Ok(actor("hospital", self.0))
+        }
+
+        fn way_out(&self) -> &'static str {
+            "name one"
+        }
+    }
+
+    #[test]
+    fn who_proves_to_be_two_is_nobody() {
+        let of = |one, other| Identities::default().or(Names(one)).or(Names(other)).authenticate(&call(None, None));
+        assert_eq!(of("chu-rouen", "chu-rouen").unwrap().principal.as_str(), "chu-rouen");
+        let status = of("chu-rouen", "chu-lyon").unwrap_err();
+        assert!(
+            status.message().contains("names hospital:chu-rouen, and the certificate hospital:chu-lyon"),
+            "{status}"
+        );
+    }
+
     #[test]
     fn two_tokens_are_none() {
         let mut twice = call(Some("Bearer dev:hospital:chu-rouen"), Some("127.0.0.1:4000"));

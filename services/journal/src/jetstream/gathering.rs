@@ -11,6 +11,9 @@ use tokio::time::Instant;
 /// So often at most a stream is asked to let another server lead: realms on the same servers share one, and may pull it apart.
 const PULL_EVERY: Duration = Duration::from_secs(5);
 
+/// A leader is followed once it has led for so long: while servers are restarted one after the other, it may soon be another.
+const STEADY: Duration = Duration::from_secs(3);
+
 /// What stands beside a log, and follows it.
 pub(crate) struct Gathering {
     context: Context,
@@ -34,7 +37,7 @@ impl Gathering {
             }
             let (Ok(log), Ok(other)) = (self.log.told(None).await, stream.told(None).await) else { return };
             let Some(leader) = log.cluster.led.leader() else { return };
-            if !log.cluster.is_whole() || !other.cluster.is_whole() {
+            if log.led_for() < STEADY || !log.cluster.is_whole() || !other.cluster.is_whole() {
                 return;
             }
             if other.cluster.led.leader() == Some(leader) {

@@ -2,7 +2,7 @@
 
 use super::unavailable;
 use crate::port::ReadError;
-use async_nats::jetstream::Context;
+use async_nats::{datetime::parse_rfc3339, jetstream::Context};
 use serde::Deserialize;
 use serde_json::json;
 use std::{collections::BTreeMap, fmt, time::Duration};
@@ -132,6 +132,15 @@ pub(super) struct Led {
     leader_since: Option<String>,
 }
 
+impl Told {
+    /// For how long it has led; zero if that is not known.
+    pub(super) fn led_for(&self) -> Duration {
+        let since = self.cluster.led.leader_since.as_deref().unwrap_or_default();
+        let (Ok(since), Ok(now)) = (parse_rfc3339(since), parse_rfc3339(&self.ts)) else { return Duration::ZERO };
+        Duration::try_from(now - since).unwrap_or_default()
+    }
+}
+
 impl Led {
     /// The server that leads.
     pub(super) fn leader(&self) -> Option<&str> {
@@ -148,6 +157,19 @@ impl fmt::Display for Led {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn how_long_one_leads_is_told_by_its_own_clock() {
+        let led_for = |since: &str| {
+            let told = format!(
+                r#"{{"ts":"2026-11-02T08:00:05.5Z","state":{{"messages":0,"last_seq":0}},"cluster":{{{since}}}}}"#
+            );
+            serde_json::from_str::<Told>(&told).unwrap().led_for()
+        };
+        assert_eq!(led_for(r#""leader":"n1","leader_since":"2026-11-02T08:00:01Z""#), Duration::from_millis(4_500));
+        assert_eq!(led_for(r#""leader":"n1","leader_since":"2026-11-02T08:00:09Z""#), Duration::ZERO);
+        assert_eq!(led_for(r#""leader":"n1""#), Duration::ZERO);
+    }
 
     fn is_led(servers: usize, cluster: &str) -> bool {
         serde_json::from_str::<Group>(cluster).unwrap().is_led(servers)

@@ -418,6 +418,17 @@ mod tests {
     }
 
     #[test]
+    fn two_keys_of_one_id_are_refused() {
+        let directory = TempDir::new().unwrap();
+        let keys = directory.path().join("keys.json");
+        let (one, other) = (Signs::named("one"), Signs::named("one"));
+        fs::write(&keys, json!({ "keys": [one.jwk(), other.jwk()] }).to_string()).unwrap();
+        let issuer = Issuer { issuer: "https://login.example".to_owned(), audience: "muster-live".to_owned(), keys };
+        let no = Tokens::of(issuer).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(no.contains("two keys with the id 'one'"), "{no}");
+    }
+
+    #[test]
     fn a_file_without_keys_is_told_at_the_start() {
         let directory = TempDir::new().unwrap();
         let keys = directory.path().join("keys.json");
