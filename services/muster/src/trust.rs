@@ -57,7 +57,9 @@ pub struct TrustArgs {
 fn advertised(text: &str) -> Result<String, String> {
     let uri = format!("https://{text}").parse::<Uri>().ok();
     let authority = uri.as_ref().filter(|uri| ["", "/"].contains(&uri.path())).and_then(Uri::authority);
-    let whole = authority.is_some_and(|authority| authority.port().is_some() && authority.as_str() == text);
+    let whole = authority.is_some_and(|authority| {
+        !authority.host().is_empty() && authority.port().is_some() && authority.as_str() == text
+    });
     if whole { Ok(text.to_owned()) } else { Err(format!("'{text}' is no HOST:PORT, e.g. muster-1.example:7400")) }
 }
 

@@ -13,6 +13,8 @@ use std::{
 use tempfile::TempDir;
 use tokio::time::Instant;
 
+use crate::process::send;
+
 /// A server is ready within milliseconds; one with a large store, or on a loaded machine, within this.
 const READY_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -178,9 +180,8 @@ impl NatsServer {
     }
 
     fn signal(&self, signal: &str) {
-        let pid = self.process.as_ref().expect("the server runs").id().to_string();
-        let sent = Command::new("kill").args([&format!("-{signal}"), &pid]).status().expect("kill runs");
-        assert!(sent.success(), "the server had ended by itself");
+        let pid = self.process.as_ref().expect("the server runs").id();
+        assert!(send(signal, pid), "the server had ended by itself");
     }
 
     /// The server's disk is lost: it must not run.

@@ -157,9 +157,8 @@ impl Process {
 
     /// Sends it a signal: `TERM`, `STOP`, `CONT`.
     pub fn signal(&self, signal: &str) {
-        let pid = self.running.as_ref().expect("it was started").child.id().to_string();
-        let sent = Command::new("kill").args([&format!("-{signal}"), &pid]).status().expect("kill runs");
-        assert!(sent.success(), "the process had ended by itself:\n{}", self.said());
+        let pid = self.running.as_ref().expect("it was started").child.id();
+        assert!(send(signal, pid), "the process had ended by itself:\n{}", self.said());
     }
 
     /// Asks it to stop and waits; how it ended.
@@ -173,6 +172,12 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Sends a process a signal; whether there was one to take it. By the shell, which has a `kill` of its own where no other is.
+pub fn send(signal: &str, pid: u32) -> bool {
+    let sent = Command::new("sh").args(["-c", &format!("kill -{signal} {pid}")]).status();
+    sent.expect("a shell runs").success()
 }
 
 /// Reads a stream to its end, so that the process never waits for a reader; gives what it has so far.

@@ -7,7 +7,10 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
-use muster_e2e::{nats::NatsServer, process::binary};
+use muster_e2e::{
+    nats::NatsServer,
+    process::{binary, send},
+};
 use tempfile::TempDir;
 
 /// What the demonstration says when everything ended as it should.
@@ -100,8 +103,7 @@ fn it_stays_and_what_it_says_to_try_in_a_second_terminal_just_works() {
         assert!(second.status.success() && !answer.trim().is_empty(), "{program}{words}: {failure}");
     }
 
-    let pid = staying.0.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert!(send("INT", staying.0.id()));
     assert!(staying.0.wait().unwrap().success());
     assert_eq!(names(&directory), [""; 0]);
 }
