@@ -46,7 +46,9 @@ impl Gathering {
             *lock(pulled) = Some(Instant::now());
             let (name, wish) = (stream.stream_name(), json!({ "placement": { "preferred": leader } }));
             let asked = self.context.request::<_, _, Value>(format!("STREAM.LEADER.STEPDOWN.{name}"), &wish).await;
-            tracing::info!(stream = name, leader, answered = asked.is_ok(), "led by the log's leader from now on");
+            if asked.is_ok_and(|answer| answer.get("error").is_none()) {
+                tracing::info!(stream = name, leader, "led by the server that leads the log");
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use muster_journal::{
     copy::{Copied, Kept, copy},
     lease::{self, Holding, Lease, Lost},
 };
+use muster_runtime::ids;
 
 use super::UpkeepError;
 use crate::{
@@ -75,23 +76,23 @@ fn kept(storage: &Storage) -> Kept<'_> {
     Kept { log: storage.journal.as_ref(), vault: storage.vault.as_ref() }
 }
 
-/// Does something while nobody decides for the desk: where the realm is served, nothing is begun, and whoever starts to serve it
-/// waits until it is done.
+/// Does something while nobody decides for the desk: where somebody does, nothing is begun, and whoever starts to waits until it is
+/// done.
 async fn alone<T>(lease: &dyn Lease, doing: impl Future<Output = T>) -> Result<T, UpkeepError> {
-    /// It is no address: nothing is relayed to it.
-    const ME: &str = "muster-journal-copy";
-    match lease::take(lease, ME).await? {
+    // It is no address: nothing is relayed to it.
+    let me = &format!("muster-journal-copy-{}", ids::new());
+    match lease::take(lease, me).await? {
         Holding::Mine => {}
         Holding::Theirs(_) => return Err(UpkeepError::Served),
     }
     let done = tokio::select! {
         done = doing => Ok(done),
-        lost = lease::keep(lease, ME) => Err(match lost {
+        lost = lease::keep(lease, me) => Err(match lost {
             Lost::To(_) => UpkeepError::Served,
             Lost::ClockOff(off) => UpkeepError::ClockOff(off),
         }),
     };
     // If it cannot be given up, it runs out by itself.
-    let _ = lease.give_up(ME).await;
+    let _ = lease.give_up(me).await;
     done
 }
