@@ -3,7 +3,10 @@
 
 use std::{path::Path, process::Command};
 
-use muster_api::monitor::v1::{GetRequestPageRequest, ListEventsRequest, LogEntry, RequestPage};
+use muster_api::{
+    monitor::v1::{GetRequestPageRequest, GetStatusRequest, ListEventsRequest, LogEntry, RequestPage},
+    r#type::v1::ReadAt,
+};
 use muster_domain::kernel::Role;
 use muster_e2e::{
     cast::Cast,
@@ -28,10 +31,17 @@ fn copy(nats: &NatsServer, key: &Path, from: &str, to: &str) -> Result<String, (
 
 /// Everything that anybody may see of a request: its page as its hospital sees it, whom to call among it, and the log.
 async fn seen(cast: &Cast, request: &str) -> (RequestPage, Vec<LogEntry>) {
-    let message = GetRequestPageRequest { read_at: None, request: request.to_owned() };
+    // A process answers before it has read all of the log.
+    let status = cast.monitor.clone().get_status(call(Role::Auditor, "a", GetStatusRequest {})).await.unwrap();
+    let read_at = Some(ReadAt { as_of: None, at_least: status.into_inner().head });
+    let message = GetRequestPageRequest { read_at, request: request.to_owned() };
     let page = cast.monitor.clone().get_request_page(call(Role::Hospital, "h-fr", message)).await.unwrap();
-    let events =
-        cast.monitor.clone().list_events(call(Role::Auditor, "a", ListEventsRequest::default())).await.unwrap();
+    let events = cast
+        .monitor
+        .clone()
+        .list_events(call(Role::Auditor, "a", ListEventsRequest { read_at, ..Default::default() }))
+        .await
+        .unwrap();
     let page = page.into_inner().page.unwrap();
     assert!(page.contact.is_some(), "whom to call is known");
     (page, events.into_inner().entries)

@@ -13,12 +13,14 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
 use muster_e2e::{
     fleet::ROLES,
+    http::get,
     nats::NatsServer,
     process::{Process, binary},
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, PublicKeyData, SanType};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 /// Whoever hands out certificates and tokens, and the folder in which they are.
 struct Office {
@@ -97,6 +99,7 @@ impl Office {
             ("--token-issuer", "https://login.example"),
             ("--token-audience", "muster-drill"),
             ("--token-keys", &keys),
+            ("--admin-listen", "127.0.0.1:0"),
         ];
         let roles = ROLES.map(|role| ("--role", role));
         let words = with.into_iter().chain(roles).flat_map(|(option, value)| [option, value]);
@@ -142,6 +145,12 @@ fn from_the_call_to_the_work_over_tls_with_tokens_and_certificates() {
     let nats = NatsServer::start();
     let (one, two) = (office.start(&nats), office.start(&nats));
     assert!(one.address().starts_with("https://127.0.0.1:"));
+    let measured =
+        Runtime::new().unwrap().block_on(get(one.admin().trim_start_matches("http://"), "/metrics")).unwrap();
+    let measured = String::from_utf8(measured).unwrap();
+    let left = measured.lines().find(|line| line.starts_with("muster_certificate_left_seconds")).unwrap_or_default();
+    let left: f64 = left.split(' ').next_back().and_then(|left| left.parse().ok()).unwrap_or_default();
+    assert!(left > 86_400.0, "how long the certificate holds is measured: {measured}");
     let [one, two] = [&one, &two].map(|process| At { office: &office, process });
 
     one.done("operator", "ops", "registry import tests/files/parties.json");
