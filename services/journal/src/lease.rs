@@ -27,6 +27,9 @@ pub const LEASE: Duration = Duration::from_secs(3);
 /// A holder renews as often, so that it may fail once and still hold.
 pub const RENEW_EVERY: Duration = Duration::from_secs(1);
 
+/// The bucket of all leases, of whatever realm.
+const LEASES: &str = "MUSTER_LEASES";
+
 /// Who holds a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holding {
@@ -132,9 +135,9 @@ impl Shared {
     /// The lease named `key` (`a-z`, `0-9`, `-`) of the journal's realm.
     pub async fn open(journal: &JetStream, key: &str) -> Result<Self, LeaseError> {
         // The servers keep one value per key: with more, they would show the old one after the holder's has gone.
-        let bucket = bucket::open(journal, "MUSTER_LEASES", LEASE).await.map_err(LeaseError::Silent)?;
-        let gathering =
-            Gathering::of(journal, &["KV_MUSTER_LEASES", &format!("KV_{}", cabinet::bucket_of(journal.realm()))]);
+        let bucket = bucket::open(journal, LEASES, LEASE).await.map_err(LeaseError::Silent)?;
+        let beside = [LEASES.to_owned(), cabinet::bucket_of(journal.realm())];
+        let gathering = Gathering::of(journal, beside.map(|bucket| bucket::stream_of(&bucket)));
         Ok(Self { bucket, key: format!("{}.{key}", journal.realm()), gathering, clock_off: journal.clock_off() })
     }
 

@@ -119,10 +119,10 @@ pub fn of_process(meter: &Meter, standing: &Standing, about: Vec<KeyValue>) {
     );
 }
 
-/// How long the process's certificates hold, which end at `ends`, in seconds since 1970.
-pub fn of_certificates(meter: &Meter, ends: i64, machine: Arc<dyn Clock>) {
+/// How long the process's certificates hold, which end at `ends`.
+pub fn of_certificates(meter: &Meter, ends: Timestamp, machine: Arc<dyn Clock>) {
     gauge(meter, "muster.certificate.left", "s", "How long the certificate holds that ends first", move || {
-        one(Timestamp::from_millis(ends.saturating_mul(1000)).since(machine.now()).as_secs_f64())
+        one(ends.since(machine.now()).as_secs_f64())
     });
 }
 

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use muster_domain::kernel::Timestamp;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity, Server, ServerTlsConfig};
 use x509_parser::{extensions::GeneralName, parse_x509_certificate, pem::parse_x509_pem};
 
@@ -33,8 +34,8 @@ pub struct Tls {
     pub server: ServerTlsConfig,
     /// How it asks other replicas; their certificates bear the first DNS name of its own. `None` if nobody said who signs them.
     pub peers: Option<ClientTlsConfig>,
-    /// When the first of all these certificates ends, in seconds since 1970 (Unix time).
-    pub ends: i64,
+    /// When the first of all these certificates ends.
+    pub ends: Timestamp,
 }
 
 /// Why there is no TLS.
@@ -111,8 +112,8 @@ impl Tls {
 struct About {
     /// Its first DNS name.
     name: Option<String>,
-    /// When it ends, in seconds since 1970.
-    ends: i64,
+    /// When it ends.
+    ends: Timestamp,
 }
 
 /// What is to be known of a file's first certificate, which must hold now.
@@ -131,7 +132,8 @@ fn about(path: &Path, pem: &[u8]) -> Result<About, TlsError> {
             certificate.validity().not_after
         )));
     }
-    Ok(About { name, ends: certificate.validity().not_after.timestamp() })
+    let seconds = certificate.validity().not_after.timestamp();
+    Ok(About { name, ends: Timestamp::from_millis(seconds.saturating_mul(1000)) })
 }
 
 #[cfg(test)]

@@ -12,13 +12,18 @@ use tokio::time::{Instant, timeout_at};
 /// How long to wait for a bucket that is yet to be made.
 const MADE_WITHIN: Duration = Duration::from_secs(15);
 
+/// The stream in which a bucket lies.
+pub(crate) fn stream_of(bucket: &str) -> String {
+    format!("KV_{bucket}")
+}
+
 /// Opens the bucket, or makes it: one value per key, read from the leader, forgotten after `max_age` (zero: never).
 ///
 /// The client's own way to make a bucket forbids to delete a value for good and lets any replica answer, perhaps with an old
 /// value; so its stream is made here.
 pub(crate) async fn open(journal: &JetStream, name: &str, max_age: Duration) -> Result<Store, String> {
     let config = Config {
-        name: format!("KV_{name}"),
+        name: stream_of(name),
         subjects: vec![format!("$KV.{name}.>")],
         storage: StorageType::File,
         num_replicas: journal.replicas(),

@@ -1,5 +1,5 @@
-//! One server leads all that a realm needs: then no other that is lost makes anybody wait for an election, and the one that leads for
-//! those of its streams at the same time.
+//! One server leads all that a realm needs. Then nobody waits for an election when another is lost; and when this one is, its
+//! streams elect their leaders at the same time.
 
 use super::{JetStream, Leader};
 use crate::local::lock;
@@ -23,24 +23,25 @@ pub(crate) struct Gathering {
 
 impl Gathering {
     /// These streams follow the journal's.
-    pub(crate) fn of(journal: &JetStream, beside: &[&str]) -> Self {
-        let beside = beside.iter().map(|stream| (journal.leader_of((*stream).to_owned()), Mutex::default()));
+    pub(crate) fn of(journal: &JetStream, beside: [String; 2]) -> Self {
+        let beside = beside.into_iter().map(|stream| (journal.leader_of(stream), Mutex::default()));
         Self { context: journal.context().clone(), log: journal.leader.clone(), beside: beside.collect() }
     }
 
     /// Lets the server that leads the log lead what stands beside it, while all servers reach one another: one that leads because it
     /// alone still reaches all must go on. Nothing that is promised depends on it, so whatever fails is left to the next time.
     pub(crate) async fn gather(&self) {
+        let Ok(log) = self.log.told(None).await else { return };
+        let Some(leader) = log.cluster.led.leader() else { return };
+        if log.led_for() < STEADY || !log.cluster.is_whole() {
+            return;
+        }
         for (stream, pulled) in &self.beside {
             if lock(pulled).is_some_and(|pulled| pulled.elapsed() < PULL_EVERY) {
                 continue;
             }
-            let (Ok(log), Ok(other)) = (self.log.told(None).await, stream.told(None).await) else { return };
-            let Some(leader) = log.cluster.led.leader() else { return };
-            if log.led_for() < STEADY || !log.cluster.is_whole() || !other.cluster.is_whole() {
-                return;
-            }
-            if other.cluster.led.leader() == Some(leader) {
+            let Ok(other) = stream.told(None).await else { return };
+            if !other.cluster.is_whole() || other.cluster.led.leader() == Some(leader) {
                 continue;
             }
             *lock(pulled) = Some(Instant::now());
