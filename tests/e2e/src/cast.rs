@@ -1,6 +1,6 @@
 //! Whoever calls Muster in a story: clients of every service, and a Reserve small enough to know by heart.
 
-use std::time::Duration;
+use std::{fmt::Debug, time::Duration};
 
 use muster_api::{
     dispatch::v1::{
@@ -55,14 +55,10 @@ pub struct Cast {
     pub monitor: MonitorServiceClient<Channel>,
 }
 
-fn channel(address: &str) -> Channel {
-    Endpoint::from_shared(address.to_owned()).expect("an address").connect_lazy()
-}
-
 impl Cast {
     /// Clients of the services at these addresses.
-    pub fn new(address_of: impl Fn(&str) -> String) -> Self {
-        let channel = |role: &str| channel(&address_of(role));
+    pub fn new<A: TryInto<Endpoint, Error: Debug>>(address_of: impl Fn(&str) -> A) -> Self {
+        let channel = |role: &str| address_of(role).try_into().expect("an address").connect_lazy();
         Self {
             registry: RegistryServiceClient::new(channel("registry")),
             intake: IntakeServiceClient::new(channel("intake")),

@@ -1,7 +1,6 @@
 //! Random commands to a realm whose processes crash all the while, and what their clients were told.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
@@ -46,7 +45,10 @@ use tokio::{
 use tonic::Status;
 use uuid::Uuid;
 
-use crate::cast::{COUNTRIES, Cast, PATIENCE, contact, facts, id, may_help, provider};
+use crate::{
+    cast::{COUNTRIES, Cast, PATIENCE, contact, facts, id, may_help, provider},
+    fleet::Endpoints,
+};
 
 /// Longer than commands may go unanswered, so that a miss is measured.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
@@ -55,7 +57,7 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 const REPLICAS: usize = 6;
 
 /// Where the replicas of each role answer just now.
-pub type Addresses = Arc<RwLock<BTreeMap<&'static str, Vec<String>>>>;
+pub type Addresses = Arc<RwLock<Endpoints>>;
 
 /// What somebody asks.
 #[derive(Clone, Debug)]
@@ -235,7 +237,7 @@ impl Crowd {
         let addresses = self.addresses.read().unwrap_or_else(PoisonError::into_inner);
         Cast::new(|role| {
             let of_role = addresses.get(role).map(Vec::as_slice).unwrap_or_default();
-            of_role.get(turn % of_role.len().max(1)).cloned().unwrap_or_default()
+            of_role.get(turn % of_role.len().max(1)).expect("every role is called somewhere").clone()
         })
     }
 

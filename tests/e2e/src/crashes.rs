@@ -27,7 +27,7 @@ use tokio::task::spawn_blocking;
 use crate::{
     cast::Cast,
     chaos::{Addresses, Crowd, Seen},
-    fleet::{Fleet, Pace, ROLES},
+    fleet::{Endpoints, Fleet, Pace, ROLES},
     nats::NatsServer,
     process::{Process, binary},
     verdict::{Counts, board, contacts_are_kept, verdict, verdict_on},
@@ -115,7 +115,7 @@ pub async fn round(seed: u64) -> Figures {
 
 async fn on_nats(seed: u64) -> (Counts, Crashes) {
     let mut fleet = Fleet::start_on(NatsServer::start(), &[&ROLES, &ROLES], PACE, &["replicas"]);
-    let addresses = fleet.all_addresses();
+    let addresses = fleet.endpoints();
     let cast = Cast::new(|role| fleet.addresses(role).first().expect("two replicas").clone());
     // One of them alone, so that a lease comes to it when it needs one.
     let plans = vec![plan(seed, &[Ground::Either]), plan(seed, &[Ground::Nats])];
@@ -129,7 +129,7 @@ async fn on_disk(seed: u64) -> (Counts, Crashes) {
     let mut made = || made_with_crashes(&mut crashes);
     (1..Ground::Nothing.times()).for_each(|_| drop(made()));
     let (mut process, dir) = made();
-    let addresses = ROLES.into_iter().map(|role| (role, vec![process.address().to_owned()])).collect();
+    let addresses = ROLES.into_iter().map(|role| (role, vec![process.endpoint()])).collect();
     let cast = Cast::new(|_| process.address().to_owned());
     let plans = vec![plan(seed, &[Ground::Either, Ground::Disk])];
     let (seen, more);
@@ -202,7 +202,7 @@ fn plan(seed: u64, grounds: &[Ground]) -> Plan {
 async fn crash<T: Send + 'static>(
     mut held: T,
     processes: fn(&mut T) -> Vec<&mut Process>,
-    addresses: BTreeMap<&'static str, Vec<String>>,
+    addresses: Endpoints,
     mut cast: Cast,
     plans: Vec<Plan>,
     seed: u64,
@@ -261,7 +261,7 @@ impl Doomed<'_> {
     fn publish(&self) {
         let mut addresses = self.addresses.write().unwrap_or_else(PoisonError::into_inner);
         let own = addresses.values_mut().filter_map(|of_role| of_role.get_mut(self.replica));
-        own.for_each(|address| self.process.address().clone_into(address));
+        own.for_each(|endpoint| *endpoint = self.process.endpoint());
     }
 }
 

@@ -9,6 +9,7 @@ use async_nats::jetstream;
 use muster_journal::jetstream::JetStream;
 use muster_sim::log::{Entry, read_log};
 use tempfile::TempDir;
+use tonic::transport::Endpoint;
 
 use crate::{
     ledger::{connect, connect_at},
@@ -18,6 +19,9 @@ use crate::{
 
 /// The roles, each a process of its own.
 pub const ROLES: [&str; 5] = ["registry", "intake", "eligibility", "dispatch", "monitor"];
+
+/// Where the replicas of every role are called.
+pub type Endpoints = BTreeMap<&'static str, Vec<Endpoint>>;
 
 /// How the realm's clock runs.
 #[derive(Clone, Copy, Debug)]
@@ -147,9 +151,13 @@ impl<S: Servers> Fleet<S> {
         of_role.map(|member| member.process.address().to_owned()).collect()
     }
 
-    /// Where the replicas of every role answer.
-    pub fn all_addresses(&self) -> BTreeMap<&'static str, Vec<String>> {
-        ROLES.into_iter().map(|role| (role, self.addresses(role))).collect()
+    /// Where the replicas of every role are called.
+    pub fn endpoints(&self) -> Endpoints {
+        let of = |role: &&str| {
+            let of_role = self.members.iter().filter(|member| member.roles.contains(role));
+            of_role.map(|member| member.process.endpoint()).collect()
+        };
+        ROLES.iter().map(|role| (*role, of(role))).collect()
     }
 
     /// The realm's journal, as somebody reads it who is none of its processes.

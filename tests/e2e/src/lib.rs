@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod collector;
 pub mod crashes;
 pub mod drift;
+pub mod entry;
 pub mod fleet;
 pub mod http;
 pub mod ledger;

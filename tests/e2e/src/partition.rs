@@ -4,7 +4,6 @@
 //! side; then each knows all, and leaves one that reaches no leader.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
@@ -19,12 +18,13 @@ use muster_journal::{
 };
 use muster_sim::{history::Outcome, run::rng::Rng};
 use tokio::time::{Instant, timeout};
+use tonic::transport::Endpoint;
 
 use crate::{
     cast::{Cast, contact, facts, id},
     chaos::{Addresses, AtWork, Crowd},
     cluster::{Cluster, ELECTED_WITHIN, SIZE, Took},
-    fleet::{Fleet, Pace, ROLES},
+    fleet::{Endpoints, Fleet, Pace, ROLES},
     ledger::realm,
     nats::{Home, Servers, deployed},
     network::Network,
@@ -121,7 +121,7 @@ pub async fn round(seed: u64) -> Figures {
 async fn cut_all(seed: u64, knows: Knows) -> (Vec<(Cut, Took)>, Counts) {
     // The lines are this machine's, though they look like those to others.
     let fleet = Fleet::start_on(Site::new(knows), &[&ROLES, &ROLES, &ROLES], PACE, &["plaintext"]);
-    let everybody = fleet.all_addresses();
+    let everybody = fleet.endpoints();
     let addresses: Addresses = Arc::new(RwLock::new(everybody.clone()));
     let mut cast = at(&everybody);
     cast.register(6).await;
@@ -152,7 +152,7 @@ async fn cut_all(seed: u64, knows: Knows) -> (Vec<(Cut, Took)>, Counts) {
 }
 
 /// Clients of one process, or of the first of several.
-fn at(addresses: &BTreeMap<&'static str, Vec<String>>) -> Cast {
+fn at(addresses: &Endpoints) -> Cast {
     Cast::new(|role| addresses.get(role).and_then(|of_role| of_role.first()).expect("it has every role").clone())
 }
 
@@ -196,7 +196,7 @@ impl Servers for Site {
 /// What is needed to see whether writes go on.
 struct Befalling {
     crowd: AtWork,
-    everybody: BTreeMap<&'static str, Vec<String>>,
+    everybody: Endpoints,
     now: prost_types::Timestamp,
     /// The realm's journal as each server shows it.
     journals: Vec<JetStream>,
@@ -261,8 +261,8 @@ impl Befalling {
 
     /// Whoever asks from now on asks the processes of these servers.
     fn point_at(&self, is_asked: impl Fn(usize) -> bool) {
-        let asked = |all: &Vec<String>| {
-            all.iter().enumerate().filter(|(n, _)| is_asked(*n)).map(|(_, address)| address.clone()).collect()
+        let asked = |all: &Vec<Endpoint>| {
+            all.iter().enumerate().filter(|(n, _)| is_asked(*n)).map(|(_, endpoint)| endpoint.clone()).collect()
         };
         let of_roles = self.everybody.iter().map(|(role, all)| (*role, asked(all))).collect();
         *self.crowd.addresses.write().unwrap_or_else(PoisonError::into_inner) = of_roles;
@@ -280,7 +280,7 @@ impl Befalling {
     /// The process of a server that reaches no other opens no request.
     async fn asks_in_vain(&self, n: usize) {
         let of_one =
-            |(role, all): (&&'static str, &Vec<String>)| (*role, all.iter().skip(n).take(1).cloned().collect());
+            |(role, all): (&&'static str, &Vec<Endpoint>)| (*role, all.iter().skip(n).take(1).cloned().collect());
         let mut cast = at(&self.everybody.iter().map(of_one).collect());
         let facts = Some(facts("fr", &self.now));
         let request_id = id();

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{
@@ -13,6 +14,7 @@ use std::{
 };
 
 use muster_journal::crash::VARIABLE;
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 
 use crate::nats::NatsServer;
 
@@ -75,6 +77,13 @@ impl Process {
     /// Where it answers, `http://HOST:PORT`; another after a restart if the system chose the port.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Where it is called: over TLS, if it serves so, by the name that `deploy/secrets.sh` writes into its certificate.
+    pub fn endpoint(&self) -> Endpoint {
+        let endpoint = Endpoint::from_shared(self.address.clone()).expect("an address");
+        let Some(authority) = self.args.iter().skip_while(|arg| *arg != "--tls-ca").nth(1) else { return endpoint };
+        endpoint.tls_config(trusting(Path::new(authority)).domain_name("muster")).expect("a certificate")
     }
 
     /// Where it tells how it stands, `http://HOST:PORT`, if it was started with `--admin-listen`.
@@ -172,6 +181,17 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// What a caller trusts: whoever this authority signed for.
+pub fn trusting(authority: &Path) -> ClientTlsConfig {
+    ClientTlsConfig::new().ca_certificate(Certificate::from_pem(fs::read(authority).expect("it is there")))
+}
+
+/// A `HOST:PORT` that nobody has just now, for whoever cannot say which the system chose.
+pub fn free_address() -> String {
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr());
+    port.expect("a free port").to_string()
 }
 
 /// Sends a process a signal; whether there was one to take it. By the shell, which has a `kill` of its own where no other is.

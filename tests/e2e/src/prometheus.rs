@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
     sync::OnceLock,
@@ -13,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use crate::http::get;
+use crate::{http::get, process::free_address};
 
 /// Longer than it needs to start, and to judge what some alerts look back on: a minute.
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -56,9 +55,7 @@ impl Prometheus {
             fs::copy(deployed.join(file), directory.path().join(file)).expect("it is deployed");
         }
         fs::create_dir(directory.path().join("targets")).expect("a directory for its targets");
-        // Held until it is known; nobody else takes it in between but by bad luck.
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a free port");
-        let host = port.to_string();
+        let host = free_address();
         let process = Command::new(tool("prometheus"))
             .arg(format!("--config.file={}", directory.path().join("prometheus.yml").display()))
             .arg(format!("--storage.tsdb.path={}", directory.path().join("store").display()))

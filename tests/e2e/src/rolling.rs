@@ -12,10 +12,11 @@ use crate::{
     cast::Cast,
     chaos::{Addresses, AtWork, Crowd},
     cluster::Cluster,
-    fleet::{Fleet, Pace, ROLES},
+    entry::{Entry, Secrets},
+    fleet::{Endpoints, Fleet, Pace, ROLES},
     http::get,
     nats::Servers,
-    process::binary,
+    process::{binary, free_address},
     verdict::{Counts, verdict},
 };
 
@@ -51,9 +52,9 @@ pub fn groups() -> Vec<&'static [&'static str]> {
 }
 
 /// A crowd at work, and where it is told that processes answer.
-pub async fn crowd<S: Servers>(fleet: &Fleet<S>, seed: u64) -> (AtWork, Addresses) {
-    let shared: Addresses = Arc::new(RwLock::new(fleet.all_addresses()));
-    let mut cast = Cast::new(|role| fleet.addresses(role).first().expect("every role runs").clone());
+pub async fn crowd(endpoints: Endpoints, seed: u64) -> (AtWork, Addresses) {
+    let mut cast = Cast::new(|role| endpoints.get(role).and_then(|of_role| of_role.first()).expect("it runs").clone());
+    let shared: Addresses = Arc::new(RwLock::new(endpoints));
     cast.register(6).await;
     let now = cast.now().await;
     (Crowd::at_work(shared.clone(), now, seed, CLIENTS), shared)
@@ -61,7 +62,7 @@ pub async fn crowd<S: Servers>(fleet: &Fleet<S>, seed: u64) -> (AtWork, Addresse
 
 /// Tells the crowd where processes answer now.
 pub fn tell<S: Servers>(shared: &Addresses, fleet: &Fleet<S>) {
-    *shared.write().unwrap_or_else(PoisonError::into_inner) = fleet.all_addresses();
+    *shared.write().unwrap_or_else(PoisonError::into_inner) = fleet.endpoints();
 }
 
 /// Waits until a process says that it is ready.
@@ -78,7 +79,28 @@ async fn ready(admin: &str) {
 pub async fn round(seed: u64, older: &Path) -> Figures {
     let admin = |_: &[&str]| vec!["--admin-listen".to_owned(), "127.0.0.1:0".to_owned()];
     let mut fleet = Fleet::start_as(older, Cluster::start(), &groups(), PACE, &[], admin);
-    let (mut crowd, shared) = crowd(&fleet, seed).await;
+    let (mut crowd, shared) = crowd(fleet.endpoints(), seed).await;
+    replace_all(&mut fleet, &mut crowd, |fleet| tell(&shared, fleet)).await;
+    judge(&fleet, crowd).await
+}
+
+/// The same of this build alone, while everybody calls one address, and is told nothing; nothing if there is no Envoy here.
+pub async fn behind_one_address(seed: u64) -> Option<Figures> {
+    let secrets = Secrets::make();
+    let with = |_: &[&str]| {
+        let own = ["--listen", &free_address(), "--admin-listen", "127.0.0.1:0"].map(str::to_owned);
+        own.into_iter().chain(secrets.arguments()).collect()
+    };
+    let mut fleet = Fleet::start_each(Cluster::start(), &groups(), PACE, &[], with);
+    let place = |address: &String| address.trim_start_matches("https://").to_owned();
+    let entry = Entry::start(secrets, |role| fleet.addresses(role).iter().map(place).collect())?;
+    let (mut crowd, _) = crowd(entry.endpoints(), seed).await;
+    replace_all(&mut fleet, &mut crowd, |_| {}).await;
+    Some(judge(&fleet, crowd).await)
+}
+
+/// Replaces every process by this build, role by role, and waits each time until the new one is ready.
+async fn replace_all(fleet: &mut Fleet<Cluster>, crowd: &mut AtWork, is_replaced: impl Fn(&Fleet<Cluster>)) {
     for role in READERS_FIRST {
         // Both builds are at work, side by side.
         crowd.goes_on(BETWEEN).await;
@@ -89,10 +111,13 @@ pub async fn round(seed: u64, older: &Path) -> Figures {
             process.restart();
             let admin = process.admin().to_owned();
             ready(&admin).await;
-            tell(&shared, &fleet);
+            is_replaced(fleet);
         }
     }
     crowd.goes_on(BETWEEN).await;
+}
+
+async fn judge(fleet: &Fleet<Cluster>, crowd: AtWork) -> Figures {
     let seen = crowd.end().await;
     let given = seen.lanes.iter().flatten();
     let longest =
@@ -100,6 +125,6 @@ pub async fn round(seed: u64, older: &Path) -> Figures {
     let (took, act) = longest.expect("somebody did something");
     let longest = Duration::from_micros(took);
     assert!(longest <= TURNED_AWAY, "{act:?} took {longest:?}");
-    let counts = verdict(&fleet, seen).await;
+    let counts = verdict(fleet, seen).await;
     Figures { replaced: fleet.len(), longest, counts }
 }

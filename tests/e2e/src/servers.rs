@@ -72,7 +72,7 @@ pub struct Figures {
 /// Fails unless writes go on in time whatever befalls, and everything that was promised holds in the end.
 pub async fn round(seed: u64) -> Figures {
     let mut fleet = Fleet::start_on(Cluster::start(), &[&ROLES, &ROLES], PACE, &[]);
-    let shared: Addresses = Arc::new(RwLock::new(fleet.all_addresses()));
+    let shared: Addresses = Arc::new(RwLock::new(fleet.endpoints()));
     let mut cast = Cast::new(|role| fleet.addresses(role).first().expect("a process has every role").clone());
     cast.register(6).await;
     let now = cast.now().await;

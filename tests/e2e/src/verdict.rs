@@ -59,8 +59,9 @@ impl Counts {
 pub async fn verdict<S: Servers>(fleet: &Fleet<S>, seen: Seen) -> Counts {
     let log = fleet.log().await;
     let counts = verdict_on(&log, seen);
-    let [one, other] =
-        [0, 1].map(|replica| Cast::new(|role| fleet.addresses(role).get(replica).cloned().expect("two replicas")));
+    let endpoints = fleet.endpoints();
+    let nth = |role: &str, replica: usize| endpoints.get(role).and_then(|of_role| of_role.get(replica)).cloned();
+    let [one, other] = [0, 1].map(|replica| Cast::new(|role| nth(role, replica).expect("two replicas")));
     assert_eq!(board(&one, &log).await, board(&other, &log).await, "both replicas show the same");
     contacts_are_kept(&one, &log).await;
     counts

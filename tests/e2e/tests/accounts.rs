@@ -3,14 +3,17 @@
 
 use std::{collections::BTreeSet, fs, path::Path, process::Output, time::Duration};
 
-use async_nats::{ConnectOptions, Event, ServerError};
+use async_nats::{Client, ConnectOptions, Event, ServerError};
+use futures::StreamExt;
 use muster_e2e::{
     cast::Cast,
+    cluster::{Cluster, SIZE},
     fleet::{Fleet, Pace, ROLES},
-    nats::NatsServer,
+    nats::{Home, NatsServer, Servers},
     process::copy,
 };
 use nkeys::KeyPair;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{sync::mpsc, time::timeout};
 
@@ -52,6 +55,26 @@ impl Keys {
         NatsServer::start_with(&self.directory.path().join("nats.conf"))
     }
 
+    /// Three, that keep every record three times.
+    fn servers(&self) -> Cluster {
+        let config = fs::read_to_string(self.directory.path().join("nats.conf")).unwrap();
+        let read = |name: &str| fs::read_to_string(format!("{DEPLOYED}/{name}")).unwrap();
+        let three = self.directory.path().join("three.conf");
+        fs::write(&three, config.replace(&read("single.conf"), &read("three.conf"))).unwrap();
+        Cluster::start_at(&three, vec![Home::default(); SIZE])
+    }
+
+    fn key(&self, user: &str) -> &KeyPair {
+        &self.keys.iter().find(|(name, _)| *name == user).unwrap().1
+    }
+
+    /// A connection of a user.
+    async fn connect(&self, urls: Vec<String>, user: &str) -> Client {
+        let seed = self.key(user).seed().unwrap();
+        let inbox = if ROLES.contains(&user) { format!("_INBOX_{user}") } else { "_INBOX".to_owned() };
+        ConnectOptions::with_nkey(seed).custom_inbox_prefix(inbox).connect(urls).await.unwrap()
+    }
+
     /// Where a user's seed is.
     fn seed(&self, user: &str) -> String {
         self.directory.path().join(user).display().to_string()
@@ -59,7 +82,7 @@ impl Keys {
 
     /// What the server forbids a user of these; all of them are tried.
     async fn forbids(&self, url: &str, user: &str, publishes: &[String], subscribes: &[String]) -> BTreeSet<String> {
-        let seed = self.keys.iter().find(|(name, _)| *name == user).unwrap().1.seed().unwrap();
+        let seed = self.key(user).seed().unwrap();
         let (said, mut heard) = mpsc::unbounded_channel();
         let client = ConnectOptions::with_nkey(seed).event_callback(move |event| {
             let said = said.clone();
@@ -83,7 +106,8 @@ impl Keys {
         let mut forbidden = BTreeSet::new();
         loop {
             let why = timeout(PATIENCE, heard.recv()).await.expect("the last is forbidden").unwrap();
-            let subject = why.split('"').nth(1).unwrap_or_default().to_owned();
+            // Of what is asked for streams, it names what was meant.
+            let subject = why.split('"').nth(1).unwrap_or_default().replace("KEPT.", "$JS.API.");
             if subject == "end" {
                 return forbidden;
             }
@@ -118,6 +142,67 @@ fn copied(nats: &NatsServer, seed: &str, vault_key: &Path, from: &str, to: &str)
     copy(nats, vault_key, from, to, &["--nats-credentials", seed])
 }
 
+/// Lets everything that a user may ask be answered into a record's place.
+async fn slip_in(client: &Client, user: &str) {
+    let place = if user == "dispatch" { "muster.drill.intake.r-9" } else { "muster.drill.dispatch.desk" };
+    let push =
+        json!({ "stream_name": "KV_MUSTER_VAULT_DRILL", "config": { "deliver_subject": place, "ack_policy": "none" } });
+    let pull = json!({ "stream_name": "MUSTER_DRILL", "config": { "ack_policy": "none", "inactive_threshold": 30_000_000_000_u64 } });
+    let questions = [
+        ("STREAM.INFO.MUSTER_DRILL", json!({})),
+        ("STREAM.MSG.GET.MUSTER_DRILL", json!({ "seq": 1 })),
+        ("CONSUMER.CREATE.MUSTER_DRILL", pull.clone()),
+        ("CONSUMER.CREATE.KV_MUSTER_VAULT_DRILL", push),
+    ];
+    for (question, asked) in questions {
+        let subject = format!("$JS.API.{question}");
+        client.publish_with_reply(subject, place, asked.to_string().into()).await.unwrap();
+    }
+    let made = client.request("$JS.API.CONSUMER.CREATE.MUSTER_DRILL", pull.to_string().into()).await.unwrap();
+    let made: Value = serde_json::from_slice(&made.payload).unwrap();
+    let next = format!("$JS.API.CONSUMER.MSG.NEXT.MUSTER_DRILL.{}", made["name"].as_str().unwrap());
+    let few = json!({ "batch": 9, "no_wait": true }).to_string();
+    client.publish_with_reply(next.clone(), place, few.clone().into()).await.unwrap();
+    // Whatever was asked before is answered before.
+    let inbox = client.new_inbox();
+    let mut heard = client.subscribe(inbox.clone()).await.unwrap();
+    client.publish_with_reply(next, inbox, few.into()).await.unwrap();
+    let first = timeout(PATIENCE, heard.next()).await.expect("it reads the log").unwrap();
+    assert!(first.subject.starts_with("muster.drill."), "{user} reads a record: {first:?}");
+}
+
+/// The log's last record.
+async fn last(operator: &Client) -> u64 {
+    let told = operator.request("$JS.API.STREAM.INFO.MUSTER_DRILL", "".into()).await.unwrap();
+    let told: Value = serde_json::from_slice(&told.payload).unwrap();
+    told["state"]["last_seq"].as_u64().unwrap()
+}
+
+#[tokio::test]
+async fn servers_are_lost_and_each_role_goes_on_with_its_key() {
+    let keys = Keys::new();
+    let groups = ROLES.map(|role| [role]);
+    let groups: Vec<_> = groups.iter().map(<[_; 1]>::as_slice).collect();
+    let mut fleet = Fleet::start_each(keys.servers(), &groups, Pace { speed: 1 }, &[], |roles| {
+        vec!["--nats-credentials".to_owned(), keys.seed(roles.first().unwrap())]
+    });
+    let mut cast = Cast::new(|role| fleet.addresses(role).first().unwrap().clone());
+    cast.register(2).await;
+    cast.help("fr").await;
+    let operator = keys.connect(fleet.nats.urls(), "operator").await;
+    let leads = async |n: usize| {
+        let told = operator.request("$JS.API.STREAM.INFO.MUSTER_DRILL", "".into()).await.unwrap();
+        let told: Value = serde_json::from_slice(&told.payload).unwrap();
+        told["cluster"]["leader"] == format!("n{}", n + 1)
+    };
+    let mut leader = 0;
+    while !leads(leader).await {
+        leader += 1;
+    }
+    fleet.nats.node(leader).kill();
+    cast.help("es").await;
+}
+
 #[tokio::test]
 async fn each_role_does_its_part_with_its_key_and_nothing_else() {
     let keys = Keys::new();
@@ -139,6 +224,13 @@ async fn each_role_does_its_part_with_its_key_and_nothing_else() {
     assert_eq!(refused.status.code(), Some(4), "an operator makes no streams: {refused:?}");
     let restored = copied(&empty, &keys.seed("mender"), vault_key, &backup, &empty.url());
     assert!(restored.status.success(), "{restored:?}");
+
+    let operator = keys.connect(fleet.nats.urls(), "operator").await;
+    let before = last(&operator).await;
+    for user in ROLES.into_iter().chain(["operator"]) {
+        slip_in(&keys.connect(fleet.nats.urls(), user).await, user).await;
+        assert_eq!(last(&operator).await, before, "what {user} asks is answered into the log");
+    }
 
     for user in ROLES {
         let publishes = of_others(user);

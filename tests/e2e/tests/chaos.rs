@@ -28,7 +28,7 @@ fn crash(fleet: Arc<Mutex<Fleet>>, shared: Addresses, given: watch::Receiver<usi
         let mut fleet = fleet.lock().unwrap();
         let member = lots.index(fleet.len());
         fleet.crash(member);
-        *shared.write().unwrap() = fleet.all_addresses();
+        *shared.write().unwrap() = fleet.endpoints();
         crashes += 1;
     }
     crashes
@@ -42,7 +42,7 @@ async fn reaches(mut given: watch::Receiver<usize>, count: usize) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_replicas_of_every_role_keep_every_invariant_while_processes_are_killed() {
     let fleet = Fleet::start(2, PACE);
-    let shared: Addresses = Arc::new(RwLock::new(fleet.all_addresses()));
+    let shared: Addresses = Arc::new(RwLock::new(fleet.endpoints()));
     let mut cast = Cast::new(|role| fleet.addresses(role).first().unwrap().clone());
     cast.register(6).await;
     let now = cast.now().await;

@@ -2,22 +2,14 @@
 //! all processes are replaced one by one, and nobody is turned away for longer than a second.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
-use std::net::TcpListener;
-
 use muster_e2e::{
     cluster::Cluster,
     fleet::{Fleet, ROLES},
-    process::binary,
+    process::{binary, free_address},
     prometheus::{Prometheus, Target},
     rolling::{self, BETWEEN, PACE, REPLICAS, crowd, groups, tell},
     verdict::verdict,
 };
-
-/// An address that nobody has, for a process that keeps it when it is started again.
-fn free() -> String {
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr());
-    port.expect("a free port").to_string()
-}
 
 fn targets(fleet: &mut Fleet<Cluster>) -> Vec<Target> {
     let roles = ROLES.iter().flat_map(|role| std::iter::repeat_n(*role, REPLICAS));
@@ -31,11 +23,11 @@ fn firing(alert: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_is_on_call_is_told_what_died_and_it_heals() {
-    // Each tells at an address of its own how it stands.
-    let admin = |_: &[&str]| vec!["--admin-listen".to_owned(), free()];
+    // Each tells at an address that it keeps how it stands.
+    let admin = |_: &[&str]| vec!["--admin-listen".to_owned(), free_address()];
     let mut fleet = Fleet::start_each(Cluster::start(), &groups(), PACE, &[], admin);
     let prometheus = Prometheus::start(&targets(&mut fleet));
-    let (mut crowd, shared) = crowd(&fleet, 1).await;
+    let (mut crowd, shared) = crowd(fleet.endpoints(), 1).await;
     prometheus.comes_to("sum(up)", |up| up.iter().any(|(_, up)| *up as usize == ROLES.len() * REPLICAS)).await;
 
     // One replica of every role: each is told of, and nobody is woken.

@@ -34,7 +34,7 @@ const STILL_MILLIS: (i64, i64) = (50, 4_000);
 async fn at_work<S: Servers>(fleet: &Fleet<S>) -> AtWork {
     let mut cast = Cast::new(|role| fleet.addresses(role).first().unwrap().clone());
     cast.register(6).await;
-    let addresses: Addresses = Arc::new(RwLock::new(fleet.all_addresses()));
+    let addresses: Addresses = Arc::new(RwLock::new(fleet.endpoints()));
     Crowd::at_work(addresses, cast.now().await, SEED, CLIENTS)
 }
 
@@ -79,7 +79,7 @@ fn trouble(fleet: &mut Fleet<Cluster>, crowd: &mut AtWork) {
         let process = fleet.process(lots.index(fleet.len()));
         if lots.seldom(3) {
             process.restart();
-            *crowd.addresses.write().unwrap() = fleet.all_addresses();
+            *crowd.addresses.write().unwrap() = fleet.endpoints();
         } else {
             process.signal("STOP");
             sleep(Duration::from_millis(lots.between(STILL_MILLIS.0, STILL_MILLIS.1).unsigned_abs()));

@@ -178,15 +178,17 @@ impl Cabinet for OnJetStream {
 
     async fn subjects(&self) -> Result<Vec<SubjectRef>, String> {
         let read = || async {
-            let keys = self.store.keys().await.map_err(|error| described(&error))?;
-            keys.try_collect::<Vec<String>>().await.map_err(|error| described(&error))
+            let told = self.store.stream.info_with_subjects(format!("{}>", self.store.prefix)).await;
+            let told = told.map_err(|error| described(&error))?;
+            told.map_ok(|(name, _)| name).try_collect::<Vec<String>>().await.map_err(|error| described(&error))
         };
         // One entry each.
-        let (keys, (before, after)) = self.leader.read(None, read).await?;
-        if (keys.len() as u64) < before.min(after) {
+        let (names, (before, after)) = self.leader.read(None, read).await?;
+        if (names.len() as u64) < before.min(after) {
             return Err(hides("everybody"));
         }
-        let mut subjects: Vec<_> = keys.iter().filter_map(|key| SubjectRef::parse(key).ok()).collect();
+        let subject = |name: &String| SubjectRef::parse(name.strip_prefix(&self.store.prefix)?).ok();
+        let mut subjects: Vec<_> = names.iter().filter_map(subject).collect();
         subjects.sort_unstable();
         Ok(subjects)
     }
