@@ -217,10 +217,7 @@ where
 
 /// A log that could not be read, as a status.
 pub fn unread(error: ReadError) -> Status {
-    refused(match error {
-        ReadError::Unavailable(why) => Undone::Unavailable(why),
-        ReadError::Gap { .. } | ReadError::Corrupt { .. } => Undone::Broken(error.into()),
-    })
+    refused(Undone::from(error))
 }
 
 /// A refusal, as a status.

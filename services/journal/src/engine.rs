@@ -61,8 +61,8 @@ pub enum Undone {
     /// The journal did not answer in time. It may have been done: the same command may be sent again, and is done once.
     #[error("the journal did not answer in time; send the same request again: it is done once")]
     Unsure,
-    /// Nothing was written; the same command may be sent again.
-    #[error("the journal cannot be reached: {0}")]
+    /// Nothing was written, for this reason; the same command may be sent again.
+    #[error("{0}")]
     Unavailable(String),
     /// The command is larger than the journal takes.
     #[error("the command is larger than the {bytes_max} bytes that the journal takes")]
@@ -73,6 +73,15 @@ pub enum Undone {
     /// The log cannot be trusted from some place on; whoever runs Muster must act.
     #[error("{0}")]
     Broken(#[from] Broken),
+}
+
+impl From<ReadError> for Undone {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Unavailable(_) => Self::Unavailable(error.to_string()),
+            ReadError::Gap { .. } | ReadError::Corrupt { .. } => Self::Broken(Broken::Read(error)),
+        }
+    }
 }
 
 impl Broken {

@@ -160,7 +160,7 @@ async fn slip_in(client: &Client, user: &str) {
     }
     let made = client.request("$JS.API.CONSUMER.CREATE.MUSTER_DRILL", pull.to_string().into()).await.unwrap();
     let made: Value = serde_json::from_slice(&made.payload).unwrap();
-    let next = format!("$JS.API.CONSUMER.MSG.NEXT.MUSTER_DRILL.{}", made["name"].as_str().unwrap());
+    let next = format!("$JS.API.CONSUMER.MSG.NEXT.MUSTER_DRILL.{}", made.get("name").and_then(Value::as_str).unwrap());
     let few = json!({ "batch": 9, "no_wait": true }).to_string();
     client.publish_with_reply(next.clone(), place, few.clone().into()).await.unwrap();
     // Whatever was asked before is answered before.
@@ -175,7 +175,7 @@ async fn slip_in(client: &Client, user: &str) {
 async fn last(operator: &Client) -> u64 {
     let told = operator.request("$JS.API.STREAM.INFO.MUSTER_DRILL", "".into()).await.unwrap();
     let told: Value = serde_json::from_slice(&told.payload).unwrap();
-    told["state"]["last_seq"].as_u64().unwrap()
+    told.pointer("/state/last_seq").and_then(Value::as_u64).unwrap()
 }
 
 #[tokio::test]

@@ -1,6 +1,5 @@
 //! What befalls Muster while it is at work: processes and servers die, and whoever is on call is told what, and then that it is over;
 //! all processes are replaced one by one, and nobody is turned away for longer than a second.
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use muster_e2e::{
     cluster::Cluster,

@@ -113,14 +113,13 @@ where
                 }
                 Err(broken) => Next::Answer(Err(broken.into())),
             },
-            Told::Loaded(Err(ReadError::Unavailable(why))) => Next::Answer(Err(Undone::Unavailable(why))),
-            Told::Loaded(Err(broken @ (ReadError::Gap { .. } | ReadError::Corrupt { .. }))) => {
-                Next::Answer(Err(Broken::Read(broken).into()))
-            }
+            Told::Loaded(Err(error)) => Next::Answer(Err(error.into())),
             Told::Appended(Ok(Appended { sequence })) => self.appended(sequence),
             Told::Appended(Err(Lost::Conflict)) => self.load(),
             Told::Appended(Err(Lost::Unknown(_))) => Next::Answer(Err(Undone::Unsure)),
-            Told::Appended(Err(Lost::Unavailable(why))) => Next::Answer(Err(Undone::Unavailable(why))),
+            Told::Appended(Err(lost @ Lost::Unavailable(_))) => {
+                Next::Answer(Err(Undone::Unavailable(lost.to_string())))
+            }
             Told::Appended(Err(Lost::TooLarge { bytes_max, .. })) => Next::Answer(Err(Undone::TooLarge { bytes_max })),
             Told::Appended(Err(Lost::Unreadable(broken))) => Next::Answer(Err(Broken::Read(broken).into())),
         }
@@ -245,10 +244,7 @@ where
     pub async fn read(&self, subject: &Subject) -> Result<Entity<A>, Undone> {
         let known = lock(&self.known).get(subject);
         let known = known.unwrap_or_default();
-        let records = self.journal.load(subject, known.sequence).await.map_err(|error| match error {
-            ReadError::Unavailable(why) => Undone::Unavailable(why),
-            ReadError::Gap { .. } | ReadError::Corrupt { .. } => Undone::Broken(Broken::Read(error)),
-        })?;
+        let records = self.journal.load(subject, known.sequence).await?;
         let entity = records.iter().try_fold(known, Entity::take)?;
         lock(&self.known).keep(subject, entity.clone());
         Ok(entity)

@@ -13,7 +13,6 @@ use tokio::sync::Semaphore;
 use super::{
     Undone,
     follower::{Fold, Progress, Reader},
-    reading::unread,
 };
 use crate::{
     local::lock,
@@ -154,7 +153,7 @@ async fn replay<V: Fold + Clone + Default>(
     let mut is_whole = true;
     while is_whole {
         let ended = || ReadError::Unavailable("the subscription ended".to_owned());
-        let record = records.next().await.unwrap_or_else(|| Err(ended())).map_err(unread)?;
+        let record = records.next().await.unwrap_or_else(|| Err(ended()))?;
         is_whole = reader.take_if(&record, |seen, end| {
             for seen in seen {
                 if seen.position <= here.position {

@@ -6,14 +6,11 @@ use muster_api::r#type::v1::{ReadAt, read_at::AsOf};
 use muster_domain::kernel::{Refusal, RefusalKind, Timestamp};
 
 use super::{
-    Broken, Undone,
+    Undone,
     follower::{Fold, Progress, View},
     past::Upto,
 };
-use crate::{
-    port::{Journal, ReadError},
-    stored::Position,
-};
+use crate::{port::Journal, stored::Position};
 
 /// Reads a view at the moment asked for, waiting for `at_least` as long as `patience`: `look` sees the view and how far it had
 /// come.
@@ -38,7 +35,7 @@ pub async fn read<V: Fold + Clone + Default, T>(
     };
     match upto {
         Upto::Position(position) if view.progress().position < position => {
-            let head = journal.last().await.map_err(unread)?;
+            let head = journal.last().await.map_err(Undone::from)?;
             if position.sequence > head {
                 return Err(beyond(position, head));
             }
@@ -46,7 +43,7 @@ pub async fn read<V: Fold + Clone + Default, T>(
         }
         // What this replica has not read may be older than the time asked for, unless it has read beyond that time.
         Upto::Time(time) if view.progress().log_time <= time => {
-            let head = journal.last().await.map_err(unread)?;
+            let head = journal.last().await.map_err(Undone::from)?;
             view.reaches(head, patience).await?;
         }
         Upto::Position(_) | Upto::Time(_) => {}
@@ -72,13 +69,6 @@ fn beyond(position: Position, head: u64) -> Refusal {
         ),
         way_out: "give the position of an earlier answer or event",
         fields: Vec::new(),
-    }
-}
-
-pub(super) fn unread(error: ReadError) -> Undone {
-    match error {
-        ReadError::Unavailable(why) => Undone::Unavailable(why),
-        ReadError::Gap { .. } | ReadError::Corrupt { .. } => Broken::Read(error).into(),
     }
 }
 
