@@ -15,6 +15,7 @@ use std::{
 
 use muster_journal::crash::VARIABLE;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
+use uuid::Uuid;
 
 use crate::nats::NatsServer;
 
@@ -188,10 +189,12 @@ pub fn trusting(authority: &Path) -> ClientTlsConfig {
     ClientTlsConfig::new().ca_certificate(Certificate::from_pem(fs::read(authority).expect("it is there")))
 }
 
-/// A `HOST:PORT` that nobody has just now, for whoever cannot say which the system chose.
+/// A `HOST:PORT` that nobody has just now, for whoever cannot say which the system chose, or comes back to it. It is none of those
+/// that the system chooses, so that no connection takes it meanwhile.
 pub fn free_address() -> String {
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr());
-    port.expect("a free port").to_string()
+    let drawn = Uuid::new_v4().as_u128() % 12_000;
+    let mut ports = (0..12_000).map(|n| 20_000 + (drawn + n) % 12_000).map(|port| format!("127.0.0.1:{port}"));
+    ports.find(|address| TcpListener::bind(address).is_ok()).expect("a free port")
 }
 
 /// Sends a process a signal; whether there was one to take it. By the shell, which has a `kill` of its own where no other is.

@@ -1,7 +1,13 @@
 //! The accounts of `deploy/nats/accounts.conf`: with its own key each role does its part, and nothing else.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-use std::{collections::BTreeSet, fs, path::Path, process::Output, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::Output,
+    time::Duration,
+};
 
 use async_nats::{Client, ConnectOptions, Event, ServerError};
 use futures::StreamExt;
@@ -25,6 +31,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Whoever has a key: the roles, an operator, whoever looks at the servers themselves, and whoever brings back a backup.
 const USERS: [&str; 8] = ["registry", "intake", "eligibility", "dispatch", "monitor", "operator", "system", "mender"];
 
+fn deployed(name: &str) -> String {
+    fs::read_to_string(format!("{DEPLOYED}/{name}")).unwrap()
+}
+
 /// The keys of all users, and the folder in which their seeds are.
 struct Keys {
     keys: Vec<(&'static str, KeyPair)>,
@@ -32,36 +42,37 @@ struct Keys {
 }
 
 impl Keys {
-    /// New keys, and the configuration of a server that believes them.
     fn new() -> Self {
         let keys: Vec<_> = USERS.map(|user| (user, KeyPair::new_user())).into();
         let directory = TempDir::new().unwrap();
-        let read = |name: &str| fs::read_to_string(format!("{DEPLOYED}/{name}")).unwrap();
-        // The user that stands there as a comment, too.
-        let accounts = read("accounts.conf").replace("#{ nkey: U…", "{ nkey: $NATS_MENDER").replace("#} }", "} }");
-        let mut config = [read("single.conf"), accounts.replace("#    ", "    ")].concat();
         for (user, key) in &keys {
-            let variable = format!("$NATS_{}", user.to_uppercase());
-            assert!(config.contains(&variable), "accounts.conf knows no {user}");
-            config = config.replace(&variable, &key.public_key());
             fs::write(directory.path().join(user), key.seed().unwrap()).unwrap();
         }
-        fs::write(directory.path().join("nats.conf"), config).unwrap();
         Self { keys, directory }
     }
 
-    /// An empty server with the accounts.
-    fn server(&self) -> NatsServer {
-        NatsServer::start_with(&self.directory.path().join("nats.conf"))
+    /// A server's configuration with the accounts, in which these keys are believed.
+    fn config(&self, server: &str, accounts: &str) -> PathBuf {
+        let mut config = [&deployed(server), accounts].concat();
+        for (user, key) in &self.keys {
+            config = config.replace(&format!("$NATS_{}", user.to_uppercase()), &key.public_key());
+        }
+        assert!(!config.contains("nkey: $NATS_"), "accounts.conf knows somebody else, too");
+        let path = self.directory.path().join(server);
+        fs::write(&path, config).unwrap();
+        path
     }
 
-    /// Three, that keep every record three times.
+    /// An empty server with the accounts, and with the user that stands there as a comment.
+    fn server(&self) -> NatsServer {
+        let accounts = deployed("accounts.conf").replace("#{ nkey: U…", "{ nkey: $NATS_MENDER").replace("#} }", "} }");
+        NatsServer::start_with(&self.config("single.conf", &accounts.replace("#    ", "    ")))
+    }
+
+    /// Three, that keep every record three times, as they are deployed.
     fn servers(&self) -> Cluster {
-        let config = fs::read_to_string(self.directory.path().join("nats.conf")).unwrap();
-        let read = |name: &str| fs::read_to_string(format!("{DEPLOYED}/{name}")).unwrap();
-        let three = self.directory.path().join("three.conf");
-        fs::write(&three, config.replace(&read("single.conf"), &read("three.conf"))).unwrap();
-        Cluster::start_at(&three, vec![Home::default(); SIZE])
+        let config = self.config("three.conf", &deployed("accounts.conf"));
+        Cluster::start_at(&config, vec![Home::default(); SIZE])
     }
 
     fn key(&self, user: &str) -> &KeyPair {
@@ -122,6 +133,8 @@ fn of_others(user: &str) -> Vec<String> {
     let mut subjects: Vec<_> = contexts.map(|context| format!("muster.drill.{context}.desk")).collect();
     let streams = ["MUSTER_DRILL", "KV_MUSTER_VAULT_DRILL", "KV_MUSTER_LEASES"];
     let calls = ["STREAM.DELETE", "STREAM.PURGE", "STREAM.UPDATE", "STREAM.MSG.DELETE", "DIRECT.GET", "STREAM.RESTORE"];
+    // It would sweep the lease away, told to by a header.
+    subjects.push("$KV.MUSTER_LEASES.anything".to_owned());
     subjects.extend(calls.iter().flat_map(|call| streams.iter().map(move |stream| format!("$JS.API.{call}.{stream}"))));
     if user != "registry" {
         subjects.extend(streams.map(|stream| format!("$JS.API.STREAM.CREATE.{stream}")));
@@ -142,33 +155,29 @@ fn copied(nats: &NatsServer, seed: &str, vault_key: &Path, from: &str, to: &str)
     copy(nats, vault_key, from, to, &["--nats-credentials", seed])
 }
 
-/// Lets everything that a user may ask be answered into a record's place.
-async fn slip_in(client: &Client, user: &str) {
-    let place = if user == "dispatch" { "muster.drill.intake.r-9" } else { "muster.drill.dispatch.desk" };
-    let push =
-        json!({ "stream_name": "KV_MUSTER_VAULT_DRILL", "config": { "deliver_subject": place, "ack_policy": "none" } });
-    let pull = json!({ "stream_name": "MUSTER_DRILL", "config": { "ack_policy": "none", "inactive_threshold": 30_000_000_000_u64 } });
+/// Lets everything that a user may ask be answered there.
+async fn ask_for(client: &Client, place: &str) {
+    let asked = json!({ "stream_name": "MUSTER_DRILL", "config": { "ack_policy": "none" } });
     let questions = [
         ("STREAM.INFO.MUSTER_DRILL", json!({})),
         ("STREAM.MSG.GET.MUSTER_DRILL", json!({ "seq": 1 })),
-        ("CONSUMER.CREATE.MUSTER_DRILL", pull.clone()),
-        ("CONSUMER.CREATE.KV_MUSTER_VAULT_DRILL", push),
+        ("CONSUMER.CREATE.MUSTER_DRILL", asked.clone()),
     ];
     for (question, asked) in questions {
         let subject = format!("$JS.API.{question}");
-        client.publish_with_reply(subject, place, asked.to_string().into()).await.unwrap();
+        client.publish_with_reply(subject, place.to_owned(), asked.to_string().into()).await.unwrap();
     }
-    let made = client.request("$JS.API.CONSUMER.CREATE.MUSTER_DRILL", pull.to_string().into()).await.unwrap();
+    let made = client.request("$JS.API.CONSUMER.CREATE.MUSTER_DRILL", asked.to_string().into()).await.unwrap();
     let made: Value = serde_json::from_slice(&made.payload).unwrap();
     let next = format!("$JS.API.CONSUMER.MSG.NEXT.MUSTER_DRILL.{}", made.get("name").and_then(Value::as_str).unwrap());
     let few = json!({ "batch": 9, "no_wait": true }).to_string();
-    client.publish_with_reply(next.clone(), place, few.clone().into()).await.unwrap();
+    client.publish_with_reply(next.clone(), place.to_owned(), few.clone().into()).await.unwrap();
     // Whatever was asked before is answered before.
     let inbox = client.new_inbox();
     let mut heard = client.subscribe(inbox.clone()).await.unwrap();
     client.publish_with_reply(next, inbox, few.into()).await.unwrap();
     let first = timeout(PATIENCE, heard.next()).await.expect("it reads the log").unwrap();
-    assert!(first.subject.starts_with("muster.drill."), "{user} reads a record: {first:?}");
+    assert!(first.subject.starts_with("muster.drill."), "it reads a record: {first:?}");
 }
 
 /// The log's last record.
@@ -228,9 +237,36 @@ async fn each_role_does_its_part_with_its_key_and_nothing_else() {
     let operator = keys.connect(fleet.nats.urls(), "operator").await;
     let before = last(&operator).await;
     for user in ROLES.into_iter().chain(["operator"]) {
-        slip_in(&keys.connect(fleet.nats.urls(), user).await, user).await;
+        let other = if user == "dispatch" { "intake" } else { "dispatch" };
+        let (client, victim) =
+            (keys.connect(fleet.nats.urls(), user).await, keys.connect(fleet.nats.urls(), other).await);
+        ask_for(&client, &format!("muster.drill.{other}.desk")).await;
         assert_eq!(last(&operator).await, before, "what {user} asks is answered into the log");
+
+        let inbox = victim.new_inbox();
+        let mut heard = victim.subscribe(inbox.clone()).await.unwrap();
+        victim.flush().await.unwrap();
+        ask_for(&client, &inbox).await;
+        victim.publish_with_reply("$JS.API.STREAM.INFO.KV_MUSTER_LEASES", inbox, "".into()).await.unwrap();
+        let first = timeout(PATIENCE, heard.next()).await.expect("it is answered").unwrap();
+        let own = String::from_utf8_lossy(&first.payload).into_owned();
+        assert!(own.contains("KV_MUSTER_LEASES"), "{other} is told what {user} asked: {own}");
     }
+
+    // Whoever may make a realm's streams makes no more once they are there: it could let one write in another's name.
+    let registry = keys.connect(fleet.nats.urls(), "registry").await;
+    let more = json!({
+        "name": "MORE", "subjects": ["muster.more.registry.*"],
+        "republish": { "src": "muster.more.registry.*", "dest": "muster.drill.dispatch.{{wildcard(1)}}" },
+    });
+    let made = registry.request("$JS.API.STREAM.CREATE.MORE", more.to_string().into()).await.unwrap();
+    let made: Value = serde_json::from_slice(&made.payload).unwrap();
+    assert_eq!(made["error"]["err_code"], 10027, "{made}");
+
+    let publishes = ["$JS.API.STREAM.PURGE.KV_MUSTER_LEASES", "$SYS.REQ.CLAIMS.PACK"].map(str::to_owned);
+    let subscribes = [">", "$NRG.>", "$JS.>"].map(str::to_owned);
+    let expected: BTreeSet<_> = publishes.iter().chain(&subscribes).cloned().collect();
+    assert_eq!(keys.forbids(&url, "system", &publishes, &subscribes).await, expected, "system");
 
     for user in ROLES {
         let publishes = of_others(user);

@@ -100,7 +100,7 @@ impl Tier {
             Self::Upgrade => vec![real::upgrade(budget)].into(),
             Self::Power => vec![real::power(budget)].into(),
             Self::Rot => vec![real::rot(budget)].into(),
-            Self::Partition => vec![real::partition(budget)].into(),
+            Self::Partition => real::partition(budget).into(),
         }
     }
 
