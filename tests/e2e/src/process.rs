@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    hash::{BuildHasher, RandomState},
     io::{BufRead, BufReader, Read},
     net::TcpListener,
     path::{Path, PathBuf},
@@ -15,7 +16,6 @@ use std::{
 
 use muster_journal::crash::VARIABLE;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
-use uuid::Uuid;
 
 use crate::nats::NatsServer;
 
@@ -192,8 +192,9 @@ pub fn trusting(authority: &Path) -> ClientTlsConfig {
 /// A `HOST:PORT` that nobody has just now, for whoever cannot say which the system chose, or comes back to it. It is none of those
 /// that the system chooses, so that no connection takes it meanwhile.
 pub fn free_address() -> String {
-    let drawn = Uuid::new_v4().as_u128() % 12_000;
-    let mut ports = (0..12_000).map(|n| 20_000 + (drawn + n) % 12_000).map(|port| format!("127.0.0.1:{port}"));
+    let drawn = RandomState::new().hash_one(0);
+    let mut ports =
+        (0..12_000).map(|n| 20_000 + drawn.wrapping_add(n) % 12_000).map(|port| format!("127.0.0.1:{port}"));
     ports.find(|address| TcpListener::bind(address).is_ok()).expect("a free port")
 }
 
