@@ -9,7 +9,7 @@
 
 mod holding;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, mem, sync::Arc, time::Duration};
 
 use muster_domain::dispatch::desk::Command;
 use muster_edge::Edge;
@@ -205,11 +205,10 @@ impl Driver {
     /// of the desk.
     pub async fn run(mut self, address: &str, standby: View<Standby>) {
         let me = format!("{address} {}", self.edge.relay.secret());
-        let mut pauses = Pauses::default();
+        let (mut pauses, mut is_told) = (Pauses::default(), false);
         while self.stand_by(&me).await {
             let since = Instant::now();
             self.tell(Holder::Mine);
-            tracing::info!("this process decides for the desk");
             // In a task of its own: however long a decision takes, the lease is renewed meanwhile.
             let (lease, name) = (self.lease.clone(), me.clone());
             let keeping = tokio::spawn(async move { Holder::after(lease::keep(lease.as_ref(), &name).await) });
@@ -220,7 +219,7 @@ impl Driver {
                 broken = log_breaks(&self.edge) => Ended::Writer(Stop::Broken(broken)),
             };
             if since.elapsed() > HEALTHY {
-                pauses = Pauses::default();
+                (pauses, is_told) = (Pauses::default(), false);
             }
             match ended {
                 Ended::Told => break,
@@ -234,7 +233,10 @@ impl Driver {
                     self.pause(&mut pauses).await;
                 }
                 Ended::Writer(Stop::Unavailable(why)) => {
-                    tracing::warn!(why, "the desk cannot be written: trying again");
+                    // Servers that elect a leader are tried many times.
+                    if !mem::replace(&mut is_told, true) {
+                        tracing::warn!(why, "the desk cannot be written: trying again");
+                    }
                     // Another process may reach what this one does not.
                     self.give_up(&me).await;
                     self.pause(&mut pauses).await;
@@ -303,8 +305,8 @@ impl Driver {
         self.tell(Holder::Nobody);
         match timeout(LEASE, self.lease.give_up(me)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the lease runs out by itself"),
-            Err(_) => tracing::warn!("the lease runs out by itself"),
+            Ok(Err(error)) => tracing::debug!(%error, "the lease runs out by itself"),
+            Err(_) => tracing::debug!("the lease runs out by itself"),
         }
     }
 

@@ -1,7 +1,7 @@
 //! A real nats-server of its own for a test: on free ports, with a store that goes when it goes.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
@@ -13,13 +13,20 @@ use std::{
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use crate::process::send;
+use crate::process::{kept, send};
 
 /// A server is ready within milliseconds; one with a large store, or on a loaded machine, within this.
 const READY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What writes wait for when it has no leader: the log, and the vault. Nothing waits for the lease.
 const WRITES_WAIT_FOR: [&str; 2] = [" MUSTER_", " KV_MUSTER_VAULT_"];
+
+/// Whether a server says that somebody leads whom writes wait for. All servers have a leader, too: one that knows of none answers
+/// nothing that is asked about a stream (error 10008).
+fn is_elected(line: &str) -> bool {
+    let of_stream = || WRITES_WAIT_FOR.iter().any(|stream| line.contains(stream));
+    line.contains("new metadata leader: ") || (line.contains("new stream leader") && of_stream())
+}
 
 /// A configuration that Muster is deployed with.
 pub(crate) fn deployed(name: &str) -> PathBuf {
@@ -143,7 +150,7 @@ impl NatsServer {
         format!("http://{}:{}", self.home.host, self.ports().monitor)
     }
 
-    /// When it was elected to lead the log or the vault.
+    /// When it was elected to lead the log or the vault, or came to know who leads all servers.
     pub fn elected(&self) -> Vec<Instant> {
         self.elected.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -216,10 +223,11 @@ impl NatsServer {
             .spawn()
             .expect("nats-server starts");
         let log = process.stderr.take().expect("its log is ours");
+        let kept = kept(process.id());
         self.process = Some(process);
         let (ready, is_ready) = mpsc::channel();
         let elected = self.elected.clone();
-        std::thread::spawn(move || read_log(log, &ready, &elected));
+        std::thread::spawn(move || read_log(log, kept, &ready, &elected));
         match is_ready.recv_timeout(READY_PATIENCE) {
             Ok(Ok(ports)) => self.ports = Some(ports),
             Ok(Err(log)) => return Err(log),
@@ -252,7 +260,12 @@ impl Drop for NatsServer {
 
 /// Reads the server's log to its end, so that the server never waits for a reader, and tells when it is ready or why it is
 /// not.
-fn read_log(log: impl Read, ready: &Sender<Result<Ports, String>>, elected: &Mutex<Vec<Instant>>) {
+fn read_log(
+    log: impl Read,
+    mut kept: impl Write,
+    ready: &Sender<Result<Ports, String>>,
+    elected: &Mutex<Vec<Instant>>,
+) {
     let mut ports = Ports { clients: 0, monitor: 0 };
     let mut whole = String::new();
     for line in BufReader::new(log).lines().map_while(Result::ok) {
@@ -264,9 +277,10 @@ fn read_log(log: impl Read, ready: &Sender<Result<Ports, String>>, elected: &Mut
         } else if line.contains("Server is ready") {
             // A test that has given up waiting has no use for it.
             drop(ready.send(Ok(ports)));
-        } else if line.contains("new stream leader") && WRITES_WAIT_FOR.iter().any(|stream| line.contains(stream)) {
+        } else if is_elected(&line) {
             elected.lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
         }
+        writeln!(kept, "{line}").expect("there is room");
         whole.push_str(&line);
         whole.push('\n');
     }

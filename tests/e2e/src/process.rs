@@ -1,9 +1,9 @@
 //! The real binary as processes: started, killed without warning, started again.
 
 use std::{
-    fs,
+    fs::{self, File},
     hash::{BuildHasher, RandomState},
-    io::{BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, Read, Write},
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
@@ -127,7 +127,7 @@ impl Process {
             // It goes on writing to whoever has stopped reading.
             BufReader::new(stdout).lines().map_while(Result::ok).for_each(|text| drop(line.send(text)));
         });
-        let said = Box::new(collect(stderr));
+        let said = Box::new(collect(stderr, kept(child.id())));
         let first = lines.recv_timeout(READY_PATIENCE);
         self.running = Some(Running { child, lines, said });
         match first {
@@ -204,8 +204,17 @@ pub fn send(signal: &str, pid: u32) -> bool {
     sent.expect("a shell runs").success()
 }
 
+/// Where what processes and servers say goes, too, each in a file of its own, if this names a folder: for whoever looks for a fault.
+const KEPT: &str = "MUSTER_LOGS";
+
+/// The file in which somebody keeps what this process says, or nothing that keeps it.
+pub fn kept(pid: u32) -> Box<dyn Write + Send> {
+    let Some(folder) = std::env::var_os(KEPT) else { return Box::new(io::sink()) };
+    Box::new(File::create(Path::new(&folder).join(format!("{pid}.log"))).expect("a file in the folder"))
+}
+
 /// Reads a stream to its end, so that the process never waits for a reader; gives what it has so far.
-fn collect(mut stream: impl Read + Send + 'static) -> impl Fn() -> String {
+fn collect(mut stream: impl Read + Send + 'static, mut kept: impl Write + Send + 'static) -> impl Fn() -> String {
     let text = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let filled = text.clone();
     std::thread::spawn(move || {
@@ -213,6 +222,7 @@ fn collect(mut stream: impl Read + Send + 'static) -> impl Fn() -> String {
         while let Ok(count @ 1..) = stream.read(&mut bytes) {
             if let (Ok(mut text), Some(new)) = (filled.lock(), bytes.get(..count)) {
                 text.extend_from_slice(new);
+                kept.write_all(new).expect("there is room");
             }
         }
     });

@@ -157,13 +157,15 @@ fn repeat_on<F: Send>(lanes: usize, budget: Budget, round: impl AsyncFn(u64) -> 
         let lane = || {
             loop {
                 let seed = seeds.fetch_add(1, Ordering::Relaxed);
+                let round_begun = moment();
                 let played = play(|| round(seed));
                 let mut repeated = repeated.lock().unwrap_or_else(PoisonError::into_inner);
                 match played {
                     Ok(figures) => repeated.figures.push(figures),
                     Err(says) => drop(repeated.failed.insert(seed, says)),
                 }
-                if begun.elapsed() >= budget.span {
+                // Another takes about as long.
+                if begun.elapsed().saturating_add(round_begun.elapsed()) > budget.span {
                     break;
                 }
             }

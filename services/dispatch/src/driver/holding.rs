@@ -46,7 +46,10 @@ pub(super) async fn hold(edge: &Edge, standby: &View<Standby>, calls: &mut mpsc:
         () = edge.stopping.cancelled() => return Ended::Told,
     };
     let decided = match started {
-        Ok(mut holding) => holding.run(calls).await,
+        Ok(mut holding) => {
+            tracing::info!("this process decides for the desk");
+            holding.run(calls).await
+        }
         Err(stop) => Err(stop),
     };
     decided.map_or_else(Ended::Writer, |()| Ended::Told)
