@@ -106,16 +106,12 @@ impl Entry {
         Some(Self { process, address, secrets })
     }
 
-    /// Where every service is called.
-    pub fn endpoint(&self) -> Endpoint {
+    /// Where every service is called: at the one address.
+    pub fn endpoints(&self) -> Endpoints {
         let authority = self.secrets.here("/run/public/muster-ca.crt");
         let endpoint = Endpoint::from_shared(format!("https://{}", self.address)).expect("an address");
-        endpoint.tls_config(trusting(Path::new(&authority))).expect("an authority")
-    }
-
-    /// The same for every role.
-    pub fn endpoints(&self) -> Endpoints {
-        ROLES.into_iter().map(|role| (role, vec![self.endpoint()])).collect()
+        let endpoint = endpoint.tls_config(trusting(Path::new(&authority))).expect("an authority");
+        ROLES.into_iter().map(|role| (role, vec![endpoint.clone()])).collect()
     }
 }
 

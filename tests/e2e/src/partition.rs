@@ -65,17 +65,6 @@ pub enum Cut {
     All,
 }
 
-impl Cut {
-    /// How long servers may take until they have a leader. One that does not hear the leader deposes it, though the third hears it,
-    /// and again if it is elected again.
-    const fn elected_within(self) -> Duration {
-        match self {
-            Self::OneLine => ELECTED_WITHIN.saturating_mul(2),
-            Self::Leader | Self::MuteLeader | Self::Follower | Self::All => ELECTED_WITHIN,
-        }
-    }
-}
-
 /// Which servers a process knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Knows {
@@ -157,7 +146,7 @@ async fn cut_all(seed: u64, knows: Knows) -> (Vec<(Cut, Took)>, Counts) {
     fleet.nats.cluster.whole().await;
     let found: Vec<_> = fleet.journal().await.safety().await.into_iter().map(|setting| setting.name).collect();
     assert_eq!(found, ["plaintext"], "seed {seed}: every replica is whole");
-    let in_time = goes_on_after.iter().all(|(cut, took)| took.is_in_time(knows.may_take(*cut), cut.elected_within()));
+    let in_time = goes_on_after.iter().all(|(cut, took)| took.is_in_time(knows.may_take(*cut), ELECTED_WITHIN));
     assert!(in_time, "seed {seed}: {goes_on_after:?}");
     (goes_on_after, counts)
 }
