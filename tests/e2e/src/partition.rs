@@ -29,7 +29,7 @@ use crate::{
     nats::{Home, Servers, deployed},
     network::Network,
     servers::FAILOVER,
-    verdict::{Counts, verdict},
+    verdict::verdict,
 };
 
 /// Half an hour of an offer is three seconds here.
@@ -102,6 +102,8 @@ pub struct Figures {
     /// How long writes took to go on: of processes that know one server, on the side of most; after all were cut off, once the
     /// lines were joined.
     pub goes_on_after: Vec<(Cut, Took)>,
+    /// How long it took at most, once all lines were joined and nobody wrote, until every server had every record.
+    pub whole_after: Duration,
     /// How many commands were given.
     pub commands: usize,
 }
@@ -109,16 +111,14 @@ pub struct Figures {
 /// Fails unless most servers go on in time, nobody who is with the fewest is told that anything is done, nothing is lost, and
 /// all is as before once the lines are joined; and unless everybody goes on in time who knows all servers.
 pub async fn round(seed: u64) -> Figures {
-    let mut figures = Figures { goes_on_after: Vec::new(), commands: 0 };
+    let mut figures = Figures { goes_on_after: Vec::new(), whole_after: Duration::ZERO, commands: 0 };
     for knows in [Knows::One, Knows::All] {
-        let (goes_on_after, counts) = cut_all(seed, knows).await;
-        figures.goes_on_after.extend(goes_on_after);
-        figures.commands += counts.all();
+        cut_all(seed, knows, &mut figures).await;
     }
     figures
 }
 
-async fn cut_all(seed: u64, knows: Knows) -> (Vec<(Cut, Took)>, Counts) {
+async fn cut_all(seed: u64, knows: Knows, figures: &mut Figures) {
     // The lines are this machine's, though they look like those to others.
     let fleet = Fleet::start_on(Site::new(knows), &[&ROLES, &ROLES, &ROLES], PACE, &["plaintext"]);
     let everybody = fleet.endpoints();
@@ -131,14 +131,15 @@ async fn cut_all(seed: u64, knows: Knows) -> (Vec<(Cut, Took)>, Counts) {
     let mut lots = Rng::new(seed, "partition");
     let mut cuts = knows.cuts();
     let journals = join_all((0..SIZE).map(|n| fleet.journal_for(n))).await;
-    let mut befalling = Befalling { crowd, everybody, now, journals };
+    let mut befalling = Befalling { crowd, everybody, now, journals, whole_after: Duration::ZERO };
     let mut goes_on_after = Vec::new();
     while !cuts.is_empty() {
         let cut = cuts.swap_remove(lots.index(cuts.len()));
         goes_on_after.push((cut, befalling.befall(&fleet.nats, cut, &mut lots).await));
     }
-    befalling.crowd.rests_until(fleet.nats.cluster.joined_and_whole()).await;
-    let seen = befalling.crowd.end_with(seed + CLIENTS, CLIENTS, LAST).await;
+    befalling.whole(&fleet.nats).await;
+    let Befalling { crowd, whole_after, .. } = befalling;
+    let seen = crowd.end_with(seed + CLIENTS, CLIENTS, LAST).await;
     for (_, last) in seen.lanes.iter().rev().take(CLIENTS as usize).flatten() {
         assert_ne!(last.outcome, Outcome::Unknown, "seed {seed}: in the end every command is answered");
     }
@@ -148,7 +149,9 @@ async fn cut_all(seed: u64, knows: Knows) -> (Vec<(Cut, Took)>, Counts) {
     assert_eq!(found, ["plaintext"], "seed {seed}: every replica is whole");
     let in_time = goes_on_after.iter().all(|(cut, took)| took.is_in_time(knows.may_take(*cut), ELECTED_WITHIN));
     assert!(in_time, "seed {seed}: {goes_on_after:?}");
-    (goes_on_after, counts)
+    figures.goes_on_after.extend(goes_on_after);
+    figures.whole_after = figures.whole_after.max(whole_after);
+    figures.commands += counts.all();
 }
 
 /// Clients of one process, or of the first of several.
@@ -200,12 +203,21 @@ struct Befalling {
     now: prost_types::Timestamp,
     /// The realm's journal as each server shows it.
     journals: Vec<JetStream>,
+    /// The longest that it took so far until every server had every record.
+    whole_after: Duration,
 }
 
 impl Befalling {
+    /// Waits, while nobody writes, until every server hears every other and has every record.
+    async fn whole(&mut self, site: &Site) {
+        let began = Instant::now();
+        self.crowd.rests_until(site.cluster.joined_and_whole()).await;
+        self.whole_after = self.whole_after.max(began.elapsed());
+    }
+
     /// Cuts lines, looks what both sides do, and joins the lines again; how long writes took to go on.
     async fn befall(&mut self, site: &Site, cut: Cut, lots: &mut Rng) -> Took {
-        self.crowd.rests_until(site.cluster.joined_and_whole()).await;
+        self.whole(site).await;
         site.cluster.gathered().await;
         let (network, leader) = (&site.network, site.cluster.leader().await);
         let alone = if cut == Cut::Follower { (leader + 1 + lots.index(SIZE - 1)) % SIZE } else { leader };

@@ -11,7 +11,7 @@ use clap::{Parser, ValueEnum};
 
 use self::{
     row::Row,
-    tiers::{Budget, Tier},
+    tiers::{Budget, Tier, moment},
 };
 
 /// Runs the simulator and the faults for long, and writes what came of it into tests/PROOF.md
@@ -35,10 +35,13 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let minutes = if args.quick { 10 } else { args.minutes };
     let chosen = if args.tiers.is_empty() { Tier::value_variants().to_vec() } else { args.tiers };
-    let shares: u32 = chosen.iter().map(|tier| tier.share()).sum();
+    let mut shares: u32 = chosen.iter().map(|tier| tier.share()).sum();
+    let (begun, all) = (moment(), Duration::from_secs(minutes.saturating_mul(60)));
     let mut holds = true;
     for tier in chosen {
-        let span = Duration::from_secs(minutes.saturating_mul(60)).saturating_mul(tier.share()) / shares.max(1);
+        // Of what is left: a round that took longer than its tier's share is taken from those that come later.
+        let span = all.saturating_sub(begun.elapsed()).saturating_mul(tier.share()) / shares.max(1);
+        shares -= tier.share();
         eprintln!("{tier:?}: {} s", span.as_secs());
         let seen = tier.prove(Budget { span, from: args.from });
         seen.rows.iter().for_each(|row| println!("{row}"));

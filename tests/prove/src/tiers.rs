@@ -20,13 +20,9 @@ use crate::row::{Row, Stands};
 mod real;
 mod simulated;
 
-/// What is repeated.
+/// What is repeated. Those come last whose rounds are short: they take what time is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Tier {
-    /// The simulator
-    Simulated,
-    /// The simulator, each seed twice and in another build
-    Twice,
     /// Planted bugs
     Planted,
     /// One long history, checked
@@ -45,6 +41,10 @@ pub enum Tier {
     Rot,
     /// Servers that cannot reach one another
     Partition,
+    /// The simulator
+    Simulated,
+    /// The simulator, each seed twice and in another build
+    Twice,
 }
 
 /// How long to go on, and from which seed.
@@ -75,8 +75,6 @@ impl Tier {
     /// How much of the time is its own, in parts of all: so many minutes of two hours, which is what its figure needs.
     pub const fn share(self) -> u32 {
         match self {
-            Self::Simulated => 28,
-            Self::Twice => 12,
             Self::Planted | Self::History => 1,
             Self::Journals => 2,
             Self::Servers => 26,
@@ -84,14 +82,14 @@ impl Tier {
             Self::Power => 9,
             Self::Rot | Self::Upgrade => 4,
             Self::Partition => 14,
+            Self::Simulated => 28,
+            Self::Twice => 12,
         }
     }
 
     /// Repeats for as long as there is time, at least once.
     pub fn prove(self, budget: Budget) -> Seen {
         match self {
-            Self::Simulated => simulated::run(budget).into(),
-            Self::Twice => vec![simulated::twice(budget)].into(),
             Self::Planted => simulated::planted(),
             Self::History => vec![simulated::history()].into(),
             Self::Journals => vec![real::journals(budget)].into(),
@@ -101,6 +99,8 @@ impl Tier {
             Self::Power => vec![real::power(budget)].into(),
             Self::Rot => vec![real::rot(budget)].into(),
             Self::Partition => real::partition(budget).into(),
+            Self::Simulated => simulated::run(budget).into(),
+            Self::Twice => vec![simulated::twice(budget)].into(),
         }
     }
 
@@ -112,7 +112,7 @@ impl Tier {
 
 /// Now; how long things take is all that is asked of it.
 #[expect(clippy::disallowed_methods, reason = "how long a tier takes is told, and changes nothing")]
-fn moment() -> Instant {
+pub fn moment() -> Instant {
     Instant::now()
 }
 

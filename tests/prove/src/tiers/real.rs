@@ -234,7 +234,12 @@ pub(super) fn partition(budget: Budget) -> Vec<Row> {
             let (went_on, in_time) = went_on(cuts().map(|(_, took)| *took));
             let commands: usize = seen.figures.iter().map(|figures| figures.commands).sum();
             let kinds = often(cuts().map(|(cut, _)| format!("{cut:?}")));
-            let reached = format!("{}; {kinds}: {went_on}; {commands} commands checked in all", seen.rounds());
+            let (_, whole) = times(seen.figures.iter().map(|figures| figures.whole_after));
+            let reached = format!(
+                "{}; {kinds}: {went_on}; every server has everything again {whole:.0} s after all cuts at most; {commands} \
+                 commands checked in all",
+                seen.rounds()
+            );
             (reached, seen.stands_if(seen.figures.len() >= 5).unless_slow(!in_time))
         })
     };
