@@ -215,10 +215,18 @@ impl Befalling {
         self.whole_after = self.whole_after.max(began.elapsed());
     }
 
-    /// Cuts lines, looks what both sides do, and joins the lines again; how long writes took to go on.
-    async fn befall(&mut self, site: &Site, cut: Cut, lots: &mut Rng) -> Took {
+    /// One server leads everything, the others have all that it has, and there is work again. A server that leads since a moment ago
+    /// may have sent what only one of the others has, and did not expect: to lose it then costs two elections, one after the other.
+    async fn settles(&mut self, site: &Site) {
         self.whole(site).await;
         site.cluster.gathered().await;
+        self.crowd.rests_until(site.cluster.whole()).await;
+        self.goes_on(site).await;
+    }
+
+    /// Cuts lines, looks what both sides do, and joins the lines again; how long writes took to go on.
+    async fn befall(&mut self, site: &Site, cut: Cut, lots: &mut Rng) -> Took {
+        self.settles(site).await;
         let (network, leader) = (&site.network, site.cluster.leader().await);
         let alone = if cut == Cut::Follower { (leader + 1 + lots.index(SIZE - 1)) % SIZE } else { leader };
         let took = match cut {

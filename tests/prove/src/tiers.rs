@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     collections::BTreeMap,
+    fmt::Debug,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Mutex, PoisonError,
@@ -144,12 +145,12 @@ impl<F> Repeated<F> {
 
 /// Repeats a round, with one seed after the other. A round that breaks a promise panics; the next begins all the same. The
 /// simulator needs no runtime, and each round has one of its own.
-fn repeat<F: Send>(budget: Budget, round: impl AsyncFn(u64) -> F + Sync) -> Repeated<F> {
+fn repeat<F: Send + Debug>(budget: Budget, round: impl AsyncFn(u64) -> F + Sync) -> Repeated<F> {
     repeat_on(1, budget, round)
 }
 
 /// The same with so many rounds at a time: those that mostly wait, and in which nobody asks how long something takes.
-fn repeat_on<F: Send>(lanes: usize, budget: Budget, round: impl AsyncFn(u64) -> F + Sync) -> Repeated<F> {
+fn repeat_on<F: Send + Debug>(lanes: usize, budget: Budget, round: impl AsyncFn(u64) -> F + Sync) -> Repeated<F> {
     let begun = moment();
     let seeds = AtomicU64::new(budget.from);
     let repeated = Mutex::new(Repeated { figures: Vec::new(), failed: BTreeMap::new() });
@@ -159,6 +160,8 @@ fn repeat_on<F: Send>(lanes: usize, budget: Budget, round: impl AsyncFn(u64) -> 
                 let seed = seeds.fetch_add(1, Ordering::Relaxed);
                 let round_begun = moment();
                 let played = play(|| round(seed));
+                // For whoever looks closer: the table keeps only what all rounds showed together.
+                eprintln!("  seed {seed}: {played:?}");
                 let mut repeated = repeated.lock().unwrap_or_else(PoisonError::into_inner);
                 match played {
                     Ok(figures) => repeated.figures.push(figures),
