@@ -32,7 +32,7 @@ use async_nats::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use connection::Connection;
+use connection::{Connection, Reaches};
 pub(crate) use gathering::Gathering;
 pub(crate) use leader::Leader;
 use leader::{Group, Holds, Led, Told};
@@ -158,10 +158,15 @@ impl JetStream {
     /// server.
     pub async fn look_at_leader(&self, now: impl Fn() -> Timestamp) -> Result<(), ReadError> {
         let before = now();
-        let told = self.leader.told(None).await;
+        let answer = self.leader.answer(None).await;
         let after = now();
-        self.connection.stay_if(told.is_ok()).await;
-        let told = told?;
+        let reaches = match &answer {
+            Ok(told) if self.leader.is_believed(told) => Reaches::Leader,
+            Ok(_) => Reaches::TooFew,
+            Err(_) => Reaches::Nobody,
+        };
+        self.connection.stay_if(reaches).await;
+        let told = self.leader.believed(answer?)?;
         self.note(&told);
         let ts = told.ts;
         let theirs =

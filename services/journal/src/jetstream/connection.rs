@@ -23,6 +23,17 @@ use tokio::time::{Instant, timeout_at};
 /// to nine seconds (`raft.go`), it costs little to wait for that at another server: what is under way has no answer to come.
 const LED_WITHIN: Duration = Duration::from_secs(4);
 
+/// Whom the server reaches to which the connection leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reaches {
+    /// The leader.
+    Leader,
+    /// One that takes itself for the leader, and hears from too few of the others to be it.
+    TooFew,
+    /// Nobody who answers as the leader.
+    Nobody,
+}
+
 /// A connection to any of the servers.
 pub(super) struct Connection {
     client: Client,
@@ -90,14 +101,17 @@ impl Connection {
         self.client.connection_state() == State::Connected
     }
 
-    /// A server that reaches no leader for too long is left for another, if there is one.
-    pub(super) async fn stay_if(&self, is_led: bool) {
+    /// A server that reaches no leader for too long is left for another, if there is one; at once, where what answered takes itself
+    /// for the leader and is none.
+    pub(super) async fn stay_if(&self, reaches: Reaches) {
         let server = self.client.server_info();
         {
             let (mut until, now) = (lock(&self.led_until), Instant::now());
             // A connection that is lost looks for another server by itself, and gets its time there.
-            if is_led || until.0 != server.server_id || !self.is_up() {
+            if reaches == Reaches::Leader || until.0 != server.server_id || !self.is_up() {
                 *until = (server.server_id, now + LED_WITHIN);
+            } else if reaches == Reaches::TooFew {
+                until.1 = now;
             }
             if now < until.1 || !self.has_choice {
                 return;

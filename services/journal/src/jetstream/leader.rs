@@ -52,14 +52,24 @@ impl Leader {
 
     /// What it says, with the count of one subject's records, if it is asked for.
     pub(super) async fn told(&self, subject: Option<&str>) -> Result<Told, ReadError> {
+        self.believed(self.answer(subject).await?)
+    }
+
+    /// What a server says that takes itself for the leader.
+    pub(super) async fn answer(&self, subject: Option<&str>) -> Result<Told, ReadError> {
         let asked = json!({ "subjects_filter": subject });
-        let told: Told =
-            self.context.request(format!("STREAM.INFO.{}", self.stream_name), &asked).await.map_err(unavailable)?;
-        if told.cluster.is_led(self.servers) {
-            return Ok(told);
-        }
-        // A server that is cut off answers all the same, a leader for ten seconds as if it led.
-        Err(ReadError::Unavailable("the server that answers reaches too few of the others to lead".to_owned()))
+        self.context.request(format!("STREAM.INFO.{}", self.stream_name), &asked).await.map_err(unavailable)
+    }
+
+    /// A server that is cut off answers all the same, a leader for ten seconds as if it led.
+    pub(super) fn is_believed(&self, told: &Told) -> bool {
+        told.cluster.is_led(self.servers)
+    }
+
+    /// Nothing of one that is not believed.
+    pub(super) fn believed(&self, told: Told) -> Result<Told, ReadError> {
+        let disbelieved = || "the server that answers reaches too few of the others to lead".to_owned();
+        if self.is_believed(&told) { Ok(told) } else { Err(ReadError::Unavailable(disbelieved())) }
     }
 }
 
