@@ -47,6 +47,9 @@ const IN_VAIN: Duration = Duration::from_secs(3);
 /// A server that is not the leader elects itself, as far as it can, if it hears none for nine seconds: such cuts last longer.
 const LONG: Duration = Duration::from_secs(15);
 
+/// A leader lets itself be heard every second; this is three times.
+const HEARTBEATS: Duration = Duration::from_secs(3);
+
 /// So many commands of every client must be answered in the end.
 const LAST: usize = 5;
 
@@ -215,13 +218,12 @@ impl Befalling {
         self.whole_after = self.whole_after.max(began.elapsed());
     }
 
-    /// One server leads everything, the others have all that it has, and there is work again. A server that leads since a moment ago
-    /// may have sent what only one of the others has, and did not expect: to lose it then costs two elections, one after the other.
+    /// One server leads everything, has for a while, and there is work. To lose one that leads since a moment ago may cost two elections,
+    /// one after the other: a server that still catches up does not ask for votes.
     async fn settles(&mut self, site: &Site) {
         self.whole(site).await;
         site.cluster.gathered().await;
-        self.crowd.rests_until(site.cluster.whole()).await;
-        self.goes_on(site).await;
+        self.goes_on_for(site, HEARTBEATS).await;
     }
 
     /// Cuts lines, looks what both sides do, and joins the lines again; how long writes took to go on.
