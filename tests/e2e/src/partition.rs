@@ -218,8 +218,8 @@ impl Befalling {
         self.whole_after = self.whole_after.max(began.elapsed());
     }
 
-    /// One server leads everything, has for a while, and there is work. To lose one that leads since a moment ago may cost two elections,
-    /// one after the other: a server that still catches up does not ask for votes.
+    /// One server leads everything, has for a while, and there is work. To lose one that leads since a moment ago may cost two
+    /// elections, one after the other: a server that still catches up does not ask for votes.
     async fn settles(&mut self, site: &Site) {
         self.whole(site).await;
         site.cluster.gathered().await;
