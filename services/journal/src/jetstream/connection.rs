@@ -34,13 +34,34 @@ pub(super) enum Reaches {
     Nobody,
 }
 
+/// Which server a connection leads to, and until when a leader must be heard there.
+struct Stay {
+    server_id: String,
+    until: Instant,
+}
+
+impl Stay {
+    fn at(server_id: String, now: Instant) -> Self {
+        Self { server_id, until: now + LED_WITHIN }
+    }
+
+    /// Whether it is over: when no leader was reached for too long; at once, where what answered takes itself for the leader and is
+    /// none. Another server gets its own time.
+    fn ends(&mut self, server_id: String, reaches: Reaches, now: Instant) -> bool {
+        if reaches == Reaches::Leader || self.server_id != server_id {
+            *self = Self::at(server_id, now);
+            return false;
+        }
+        reaches == Reaches::TooFew || now >= self.until
+    }
+}
+
 /// A connection to any of the servers.
 pub(super) struct Connection {
     client: Client,
     /// Whether there is another server to go to.
     has_choice: bool,
-    /// Which server it leads to, and until when a leader must be heard there.
-    led_until: Mutex<(String, Instant)>,
+    stay: Mutex<Stay>,
     /// The servers of other machines to which it is not encrypted.
     in_the_clear: Vec<String>,
 }
@@ -70,8 +91,8 @@ impl Connection {
             }
             match timeout_at(deadline, connecting.connect(&servers[..])).await {
                 Ok(Ok(client)) => {
-                    let led_until = Mutex::new((client.server_info().server_id, Instant::now() + LED_WITHIN));
-                    return Ok(Self { client, has_choice: servers.len() > 1, led_until, in_the_clear });
+                    let stay = Mutex::new(Stay::at(client.server_info().server_id, Instant::now()));
+                    return Ok(Self { client, has_choice: servers.len() > 1, stay, in_the_clear });
                 }
                 Ok(Err(error)) => {
                     delays.wait_until(deadline).await.map_err(|_| ConnectError::Unavailable(error.to_string()))?
@@ -101,21 +122,13 @@ impl Connection {
         self.client.connection_state() == State::Connected
     }
 
-    /// A server that reaches no leader for too long is left for another, if there is one; at once, where what answered takes itself
-    /// for the leader and is none.
+    /// A server that reaches no leader is left for another in time, if there is one.
     pub(super) async fn stay_if(&self, reaches: Reaches) {
         let server = self.client.server_info();
-        {
-            let (mut until, now) = (lock(&self.led_until), Instant::now());
-            // A connection that is lost looks for another server by itself, and gets its time there.
-            if reaches == Reaches::Leader || until.0 != server.server_id || !self.is_up() {
-                *until = (server.server_id, now + LED_WITHIN);
-            } else if reaches == Reaches::TooFew {
-                until.1 = now;
-            }
-            if now < until.1 || !self.has_choice {
-                return;
-            }
+        // A connection that is lost looks for another server by itself, and gets its time there.
+        let reaches = if self.is_up() { reaches } else { Reaches::Leader };
+        if !lock(&self.stay).ends(server.server_id, reaches, Instant::now()) || !self.has_choice {
+            return;
         }
         tracing::warn!(server.server_name, "this server reaches no leader of the journal: another is tried");
         if let Err(error) = self.client.force_reconnect().await {
@@ -177,6 +190,22 @@ mod tests {
     fn server(n: u32, failed_attempts: usize) -> Server {
         let addr = format!("nats://10.0.0.{n}:4222").parse().unwrap();
         Server { addr, failed_attempts, did_connect: true, is_discovered: false, last_error: None }
+    }
+
+    #[test]
+    fn a_server_is_left_when_no_leader_is_reached_for_four_seconds_or_the_leader_is_none() {
+        let began = Instant::now();
+        let after = |millis| began + Duration::from_millis(millis);
+        let mut stay = Stay::at("n1".to_owned(), began);
+        let mut ends = |server: &str, reaches, millis| stay.ends(server.to_owned(), reaches, after(millis));
+        assert!(!ends("n1", Reaches::Nobody, 3_999));
+        assert!(!ends("n1", Reaches::Leader, 3_999), "it is reached just in time");
+        assert!(!ends("n1", Reaches::Nobody, 7_998));
+        assert!(ends("n1", Reaches::Nobody, 7_999));
+        assert!(!ends("n2", Reaches::TooFew, 8_000), "another server gets its own time");
+        assert!(ends("n2", Reaches::TooFew, 8_001), "who answers as the leader is none");
+        assert!(!ends("n3", Reaches::Nobody, 8_002));
+        assert!(ends("n3", Reaches::Nobody, 12_002));
     }
 
     #[test]
