@@ -9,7 +9,7 @@ pub mod page;
 pub mod people;
 pub mod reacting;
 pub mod relay;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod trace;
 pub mod watch;

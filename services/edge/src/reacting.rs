@@ -48,7 +48,7 @@ where
             let meta = Meta::of_item(&item, by.clone(), now);
             perform(item, Meta { trace: trace::of(&span), ..meta }).instrument(span)
         });
-        agenda::run(view, head, now, sleep_until, perform).await;
+        agenda::run(view, head, edge.clock.goes(agenda::REST), now, sleep_until, perform).await;
     };
     tokio::select! {
         () = running => {}
@@ -64,5 +64,66 @@ pub async fn head(edge: &Edge) -> u64 {
             Err(error) => tracing::warn!(%error, "the journal does not say where it ends: asking again"),
         }
         tokio::time::sleep(REST).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, num::NonZeroU32};
+
+    use muster_journal::engine::follower::{Fold, Follower, Seen};
+    use muster_runtime::clock::ExerciseClock;
+    use tokio::sync::mpsc;
+    use tonic::service::Routes;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::testing::{Rig, START};
+
+    /// One item, which nothing takes off.
+    struct Stubborn(BTreeMap<Uuid, Item<()>>);
+
+    impl Fold for Stubborn {
+        fn fold(&mut self, _: &Seen) {}
+    }
+
+    impl Agenda for Stubborn {
+        type Order = ();
+
+        fn items(&self) -> &BTreeMap<Uuid, Item<()>> {
+            &self.0
+        }
+    }
+
+    async fn let_others_run() {
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_done_rests_by_the_machines_time_in_an_exercise_too() {
+        let mut views = Follower::default();
+        let id = Uuid::from_u128(1);
+        let item = Item { command: id, due: START, causation: id, correlation: id, trace: None, order: () };
+        let view = views.view(Stubborn([(id, item)].into()));
+        let rig = Rig::start(|_, _| Routes::default());
+        tokio::spawn(views.run(rig.edge.journal.clone()));
+        let speed = NonZeroU32::new(600).unwrap();
+        let clock = Arc::new(ExerciseClock::on(Arc::new(rig.clock.clone()), START, START, speed));
+        let (tried, mut tries) = mpsc::unbounded_channel();
+        let edge = Edge { clock, ..rig.edge.clone() };
+        let perform = move |_, _| {
+            tried.send(()).unwrap();
+            async { Err(Undone::Unavailable("no leader".to_owned())) }
+        };
+        tokio::spawn(async move { react(&edge, "edge", view, perform).await });
+        tries.recv().await.unwrap();
+        let_others_run().await;
+        rig.clock.advance(agenda::REST - Duration::from_millis(1));
+        let_others_run().await;
+        assert!(tries.try_recv().is_err(), "it is tried again too early");
+        rig.clock.advance(Duration::from_millis(1));
+        tries.recv().await.unwrap();
     }
 }

@@ -5,6 +5,7 @@
 //! | a sequence | stored | done |
 //! | unknown | perhaps stored, perhaps yet to land | wait, then the same frame with the same expectation again |
 //! | unavailable | nothing was stored by this try | wait, then again |
+//! | busy | nothing was stored by this try; another's may be, or an earlier one of ours | wait, then again |
 //! | clock off, nothing unknown before | nothing was stored, and its times are wrong | the caller is told |
 //! | clock off after an unknown | perhaps an earlier try was stored | wait, then again |
 //! | conflict, nothing unknown before | somebody else was first | the caller decides anew |
@@ -166,11 +167,15 @@ impl Attempt {
                 self.doubt = Some(why);
                 Next::Ask(Ask::Wait)
             }
-            Err(AppendError::Unavailable(why)) => {
-                self.unreachable = why;
-                Next::Ask(Ask::Wait)
-            }
+            Err(busy @ AppendError::Busy) => self.unstored(busy.to_string()),
+            Err(AppendError::Unavailable(why)) => self.unstored(why),
         }
+    }
+
+    /// This try stored nothing, and another may.
+    fn unstored(&mut self, why: String) -> Next {
+        self.unreachable = why;
+        Next::Ask(Ask::Wait)
     }
 
     /// After a conflict in doubt: our frame is among the subject's next records, or another's is, which rules ours out. If

@@ -82,6 +82,10 @@ fn clock_off<T>() -> Result<T, AppendError> {
     Err(AppendError::ClockOff(ClockOff { by: Duration::from_secs(3), ahead: true }))
 }
 
+fn busy<T>() -> Result<T, AppendError> {
+    Err(AppendError::Busy)
+}
+
 fn conflict<T>() -> Result<T, AppendError> {
     Err(AppendError::Conflict)
 }
@@ -113,6 +117,10 @@ async fn every_answer_leads_to_what_it_means() {
     table("unknown many times", vec![unknown(), unknown(), unknown(), Ok(8)], vec![], Ok(8)).await;
     table("unreachable, then stored", vec![unavailable(), Ok(8)], vec![], Ok(8)).await;
     table("unreachable stores nothing", vec![unavailable(), conflict()], vec![], Err(Lost::Conflict)).await;
+    table("another's was under way and did not land", vec![busy(), busy(), Ok(8)], vec![], Ok(8)).await;
+    table("another's was under way and landed", vec![busy(), conflict()], vec![], Err(Lost::Conflict)).await;
+    let found = vec![Ok(vec![OURS])];
+    table("our own was under way and landed", vec![unknown(), busy(), conflict()], found, Ok(20)).await;
     let found = vec![Ok(vec![OURS])];
     table("the conflict was our own frame", vec![unknown(), conflict()], found, Ok(20)).await;
     let later = vec![Ok(vec![OURS, THEIRS])];
@@ -182,6 +190,9 @@ async fn nothing_is_in_doubt_when_no_try_was() {
     let outcome = append_surely(&journal, &subject(), EXPECTED, OURS, Bytes::new(), PATIENCE).await;
     assert_eq!(outcome, Err(Lost::Unavailable("no connection".to_owned())));
     assert_eq!(started.elapsed().as_secs(), PATIENCE.as_secs(), "patience is used, not more");
+
+    let outcome = append_surely(&Always(AppendError::Busy), &subject(), EXPECTED, OURS, Bytes::new(), PATIENCE).await;
+    assert_eq!(outcome, Err(Lost::Unavailable("an append to the subject is under way".to_owned())));
 
     let journal = Always(AppendError::Unknown("ack lost".to_owned()));
     let outcome = append_surely(&journal, &subject(), EXPECTED, OURS, Bytes::new(), PATIENCE).await;

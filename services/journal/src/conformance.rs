@@ -127,7 +127,7 @@ pub async fn lets_one_writer_win_each_head(mut mount: impl Mount) {
                 tries += 1;
                 match journal.append(&subject("desk"), expected, frame(writer * 1_000_000 + tries), bytes).await {
                     Ok(sequence) => won.push((expected, sequence)),
-                    Err(AppendError::Conflict) => {}
+                    Err(AppendError::Conflict | AppendError::Busy) => {}
                     Err(other) => panic!("{other}"),
                 }
             }

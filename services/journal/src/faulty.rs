@@ -27,8 +27,10 @@ pub enum Fault {
     Late,
     /// The journal cannot be reached.
     Unavailable,
-    /// It is refused although nothing stands in its way, as while another's frame is under way.
+    /// It is refused as if another had been first.
     Conflict,
+    /// It is refused as while another is under way.
+    Busy,
 }
 
 /// A journal with faults. Appends take the faults that were called for in order; once there are none left, all is well.
@@ -147,6 +149,7 @@ impl Journal for Faulty {
             }
             Fault::Unavailable => Err(AppendError::Unavailable("a test cut it off".to_owned())),
             Fault::Conflict => Err(AppendError::Conflict),
+            Fault::Busy => Err(AppendError::Busy),
         }
     }
 

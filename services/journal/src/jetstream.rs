@@ -339,7 +339,7 @@ impl Journal for JetStream {
         let answered = sending.instrument(span.clone()).await;
         answered.map(|acknowledged| acknowledged.sequence).map_err(|error| {
             let error = outcome(&error, bytes_length);
-            if error != AppendError::Conflict {
+            if !matches!(error, AppendError::Conflict | AppendError::Busy) {
                 span.record("otel.status_code", "ERROR");
             }
             error
@@ -409,8 +409,11 @@ fn outcome(error: &PublishError, bytes: usize) -> AppendError {
         .and_then(|source| source.downcast_ref::<async_nats::jetstream::Error>())
         .map(async_nats::jetstream::Error::error_code);
     match said.map(|code| code.0) {
-        // 10071: the head is another. 10164, from replicated streams: somebody's append to the subject is under way.
-        Some(10071 | 10164) => AppendError::Conflict,
+        // 10071: the head is another.
+        Some(10071) => AppendError::Conflict,
+        // 10164, from replicated streams: most servers do not have the append before this one yet. Without a leader that
+        // reaches them they will not for seconds.
+        Some(10164) => AppendError::Busy,
         // 10054: larger than the stream takes.
         Some(10054) => AppendError::TooLarge { bytes, bytes_max: FRAME_BYTES_MAX },
         // 10060: the subject belongs to another stream.

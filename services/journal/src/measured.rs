@@ -91,6 +91,7 @@ const fn outcome(appended: &Result<u64, AppendError>) -> &'static str {
     match appended {
         Ok(_) => "appended",
         Err(AppendError::Conflict) => "conflict",
+        Err(AppendError::Busy) => "busy",
         Err(AppendError::Unknown(_)) => "unknown",
         Err(AppendError::Unavailable(_)) => "unavailable",
         Err(AppendError::ClockOff(_)) => "clock-off",

@@ -131,6 +131,10 @@ pub enum AppendError {
     /// The subject's head is not the expected one. Nothing was written by this call.
     #[error("the subject has moved on")]
     Conflict,
+    /// Somebody's append to the subject is under way, perhaps an earlier try of this one; whether it lands is not known yet.
+    /// Nothing was written by this call.
+    #[error("an append to the subject is under way")]
+    Busy,
     /// No answer came: the record may be in the log, or may yet land. Only the same frame with the same expectation may be
     /// tried again.
     #[error("no answer came from the journal: {0}")]
@@ -183,7 +187,7 @@ pub type Records = BoxStream<'static, Result<Record, ReadError>>;
 pub trait Journal: Send + Sync + 'static {
     /// Appends `bytes` as the next record of `subject`, if its last record has sequence `expected`. Gives the new record's
     /// sequence. The same `frame` with the same expectation may be sent again after `Unknown` and is stored once; a repeat
-    /// is answered with the first one's sequence or with `Conflict`.
+    /// is answered with the first one's sequence or with `Conflict`, and with `Busy` until the first has landed.
     async fn append(&self, subject: &Subject, expected: u64, frame: Uuid, bytes: Bytes) -> Result<u64, AppendError>;
 
     /// The subject's records after sequence `after`, in order.

@@ -18,6 +18,11 @@ pub trait Clock: Send + Sync + 'static {
 
     /// Waits until it shows `at` or later; at once if it does already.
     async fn sleep_until(&self, at: Timestamp);
+
+    /// How far it goes while so much of the machine's time passes.
+    fn goes(&self, machine_time: Duration) -> Duration {
+        machine_time
+    }
 }
 
 /// System time.
@@ -84,6 +89,10 @@ impl Clock for ExerciseClock {
 
     async fn sleep_until(&self, at: Timestamp) {
         self.system.sleep_until(self.system_time(at)).await;
+    }
+
+    fn goes(&self, machine_time: Duration) -> Duration {
+        self.system.goes(machine_time).saturating_mul(self.speed.get())
     }
 }
 
@@ -159,6 +168,8 @@ mod tests {
         assert_eq!(clock.now(), at(0));
         system.set(at(0));
         assert_eq!(clock.now(), at(0), "before its start it stands at its start");
+        let second = Duration::from_secs(1);
+        assert_eq!([clock.goes(second), system.goes(second)], [Duration::from_secs(60), second]);
     }
 
     #[tokio::test]

@@ -5,13 +5,17 @@ use async_nats::jetstream::{self, stream::Config};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{StreamExt, future::join_all};
-use muster_e2e::nats::NatsServer;
+use muster_e2e::{
+    cluster::{Cluster, SIZE},
+    ledger,
+    nats::{NatsServer, Servers},
+};
 use muster_journal::{
-    append::{Appended, append_surely},
+    append::{Appended, Lost, append_surely},
     conform,
     conformance::{Mount, realm, subject},
     jetstream::{ConnectError, JetStream, Options},
-    port::{AppendError, Journal, ReadError, Record, Records},
+    port::{AppendError, Context, Journal, ReadError, Record, Records, Subject},
 };
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::time::timeout;
@@ -189,6 +193,35 @@ async fn without_a_server_nothing_is_claimed() {
     assert_eq!(next(&mut records).await.unwrap().frame, Uuid::from_u128(0));
     write(&journal, 1..2).await;
     assert_eq!(next(&mut records).await.unwrap().frame, Uuid::from_u128(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_comes_while_an_append_is_under_way_waits_until_it_has_landed() {
+    let mut cluster = Cluster::start();
+    JetStream::connect(cluster.urls(), &ledger::realm(), Options::default()).await.unwrap();
+    let leader = cluster.leader().await;
+    cluster.whole().await;
+    let of_leader = cluster.urls().into_iter().skip(leader).take(1).collect();
+    let journal = JetStream::connect(of_leader, &ledger::realm(), Options::default()).await.unwrap();
+    let desk = Subject::new(&ledger::realm(), Context::Dispatch, "desk").unwrap();
+    let [ours, theirs] = [1, 2].map(Uuid::from_u128);
+
+    for n in (0..SIZE).filter(|n| *n != leader) {
+        cluster.node(n).freeze();
+    }
+    let unheard = journal.append(&desk, 0, theirs, Bytes::new()).await;
+    assert!(matches!(unheard, Err(AppendError::Unknown(_))), "most servers must have it first: {unheard:?}");
+    assert_eq!(journal.append(&desk, 0, ours, Bytes::new()).await, Err(AppendError::Busy));
+    let landing = append_surely(&journal, &desk, 0, ours, Bytes::new(), PATIENCE);
+    let thawing = async {
+        for n in (0..SIZE).filter(|n| *n != leader) {
+            cluster.node(n).thaw();
+        }
+    };
+    let (landed, ()) = tokio::join!(landing, thawing);
+    assert_eq!(landed, Err(Lost::Conflict), "the one that was under way was first");
+    let frames: Vec<_> = journal.load(&desk, 0).await.unwrap().into_iter().map(|record| record.frame).collect();
+    assert_eq!(frames, [theirs]);
 }
 
 #[tokio::test]

@@ -247,6 +247,7 @@ impl Hand {
                 Input::Appended(match log.append(&log.desk(), expected, frame, bytes) {
                     Ok(sequence) => Ok(Appended { sequence }),
                     Err(AppendError::Conflict) => Err(Lost::Conflict),
+                    Err(busy @ AppendError::Busy) => Err(Lost::Unavailable(busy.to_string())),
                     Err(AppendError::TooLarge { bytes, bytes_max }) => Err(Lost::TooLarge { bytes, bytes_max }),
                     Err(AppendError::Unknown(why) | AppendError::Unavailable(why)) => Err(Lost::Unavailable(why)),
                     Err(AppendError::ClockOff(off)) => Err(Lost::Unavailable(off.to_string())),

@@ -74,8 +74,10 @@ pub enum Input<'a, O> {
 }
 
 /// Decides which items to start. It runs each once at a time and tries again what may still succeed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Runner {
+    /// How long an item that could not be done rests, in the realm's time.
+    rest: Duration,
     running: BTreeSet<Uuid>,
     /// Answered for good: only the fold may take it off the agenda.
     answered: BTreeSet<Uuid>,
@@ -83,12 +85,19 @@ pub struct Runner {
     held: BTreeMap<Uuid, Timestamp>,
 }
 
-/// How long an item that could not be done rests.
-const REST: Duration = Duration::from_secs(1);
+/// How long an item that could not be done rests: of the machine's time, for it is the journal that must come to itself, however
+/// fast the realm's clock runs.
+pub const REST: Duration = Duration::from_secs(1);
 /// Items under way at once.
 const RUNNING_MAX: usize = 16;
 
 impl Runner {
+    /// A runner that has done nothing yet; an item that could not be done rests so long, in the realm's time.
+    pub fn new(rest: Duration) -> Self {
+        let (running, answered, held) = Default::default();
+        Self { rest, running, answered, held }
+    }
+
     /// Takes what happened; gives the items to start now.
     pub fn step<O: Clone>(&mut self, input: Input<'_, O>) -> Vec<Item<O>> {
         match input {
@@ -109,7 +118,7 @@ impl Runner {
             Input::Answered { command, again, now } => {
                 self.running.remove(&command);
                 if again {
-                    self.held.insert(command, now.plus(REST));
+                    self.held.insert(command, now.plus(self.rest));
                 } else {
                     self.answered.insert(command);
                 }
@@ -131,10 +140,11 @@ impl Runner {
 }
 
 /// Runs an agenda: waits for the view to be read up to the head, then keeps doing what is due. `sleep_until` waits for a moment
-/// of the realm; `perform` executes one item.
+/// of the realm; `perform` executes one item, and one that could not be done rests for `rest` of the realm's time.
 pub async fn run<A, P, S>(
     agenda: View<A>,
     head: u64,
+    rest: Duration,
     now: Now,
     sleep_until: impl Fn(Timestamp) -> S + Send,
     perform: Arc<dyn Fn(Item<A::Order>) -> P + Send + Sync>,
@@ -147,7 +157,7 @@ pub async fn run<A, P, S>(
     if steps.wait_for(|progress| progress.position.sequence >= head).await.is_err() {
         return;
     }
-    let mut runner = Runner::default();
+    let mut runner = Runner::new(rest);
     let (answers, mut answered) = tokio::sync::mpsc::unbounded_channel();
     loop {
         let (start, next) = {

@@ -37,6 +37,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         2 => Just(Fault::Late),
         1 => Just(Fault::Unavailable),
         2 => Just(Fault::Conflict),
+        2 => Just(Fault::Busy),
     ]
 }
 

@@ -427,6 +427,7 @@ fn due<A: Agenda>(agenda: &A, now: Timestamp, reacted: &mut BTreeSet<Uuid>) -> O
 fn lost(error: AppendError) -> Lost {
     match error {
         AppendError::Conflict => Lost::Conflict,
+        busy @ AppendError::Busy => Lost::Unavailable(busy.to_string()),
         AppendError::Unknown(why) => Lost::Unknown(why),
         AppendError::Unavailable(why) => Lost::Unavailable(why),
         AppendError::ClockOff(off) => Lost::Unavailable(off.to_string()),

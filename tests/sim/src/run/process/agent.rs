@@ -10,7 +10,7 @@ use muster_domain::{
 use muster_journal::{
     engine::{
         Done, Meta, Undone,
-        agenda::{Agenda, Input, Item, Runner},
+        agenda::{self, Agenda, Input, Item, Runner},
     },
     port::Subject,
 };
@@ -41,7 +41,7 @@ pub struct Agent {
 
 impl Agent {
     pub(super) fn new(kind: Kind) -> Self {
-        Self { kind, runner: Runner::default(), head: None, timer: None }
+        Self { kind, runner: Runner::new(agenda::REST), head: None, timer: None }
     }
 
     pub(super) fn begins_at(&mut self, head: u64) {

@@ -173,7 +173,7 @@ impl World {
             | Fault::Delay
             | Fault::Late
             | Fault::AckLost
-            | Fault::Conflict
+            | Fault::Busy
             | Fault::Stale
             | Fault::Gap
             | Fault::CrashBefore
