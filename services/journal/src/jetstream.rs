@@ -11,6 +11,7 @@ mod connection;
 mod follow;
 mod gathering;
 mod leader;
+pub(crate) mod often;
 mod safety;
 mod stream;
 
@@ -251,8 +252,8 @@ impl JetStream {
 
     /// The subject's last record as the leader knows it: its sequence, or 0.
     async fn headed(&self, subject: &Subject) -> Result<u64, ReadError> {
-        let asked = self.stream.raw_message_builder().last_by_subject(subject.as_str());
-        Ok(found(asked.send().await)?.map_or(0, |message| message.sequence))
+        let asked = || self.stream.raw_message_builder().last_by_subject(subject.as_str()).send();
+        Ok(found(often::ask(asked).await)?.map_or(0, |message| message.sequence))
     }
 
     /// The subject's records after sequence `after` up to its head, and its head.
@@ -261,8 +262,8 @@ impl JetStream {
         let mut records = Vec::new();
         let mut next = after.saturating_add(1);
         while next <= head {
-            let asked = self.stream.raw_message_builder().sequence(next).next_by_subject(subject.as_str());
-            let Some(message) = found(asked.send().await)? else { break };
+            let asked = || self.stream.raw_message_builder().sequence(next).next_by_subject(subject.as_str()).send();
+            let Some(message) = found(often::ask(asked).await)? else { break };
             next = message.sequence.saturating_add(1);
             records.push(record(message.sequence, &message.subject, Some(&message.headers), message.payload)?);
         }
@@ -330,20 +331,19 @@ impl Journal for JetStream {
         let bytes_length = bytes.len();
         let span = sending(subject, frame, bytes_length);
         let message = self.message(subject, expected, frame, bytes);
-        let sending = async {
-            match self.context.send_publish(subject.as_str().to_owned(), message).await {
+        let one_try = async || {
+            let sent = self.context.send_publish(subject.as_str().to_owned(), message.clone()).await;
+            let answered = match sent {
                 Ok(answer) => answer.await,
                 Err(error) => Err(error),
-            }
+            };
+            answered.map(|acknowledged| acknowledged.sequence).map_err(|error| outcome(&error, bytes_length))
         };
-        let answered = sending.instrument(span.clone()).await;
-        answered.map(|acknowledged| acknowledged.sequence).map_err(|error| {
-            let error = outcome(&error, bytes_length);
-            if !matches!(error, AppendError::Conflict | AppendError::Busy) {
-                span.record("otel.status_code", "ERROR");
-            }
-            error
-        })
+        let appended = often::append(one_try).instrument(span.clone()).await;
+        if !matches!(appended, Ok(_) | Err(AppendError::Conflict | AppendError::Busy)) {
+            span.record("otel.status_code", "ERROR");
+        }
+        appended
     }
 
     async fn load(&self, subject: &Subject, after: u64) -> Result<Vec<Record>, ReadError> {
@@ -361,7 +361,7 @@ impl Journal for JetStream {
         // JetStream takes a question for 0 as one without a sequence.
         let message = match sequence {
             0 => None,
-            _ => found(self.stream.raw_message_builder().sequence(sequence).send().await)?,
+            _ => found(often::ask(|| self.stream.raw_message_builder().sequence(sequence).send()).await)?,
         };
         match message {
             Some(message) => record(sequence, &message.subject, Some(&message.headers), message.payload),
@@ -411,9 +411,9 @@ fn outcome(error: &PublishError, bytes: usize) -> AppendError {
     match said.map(|code| code.0) {
         // 10071: the head is another.
         Some(10071) => AppendError::Conflict,
-        // 10164, from replicated streams: most servers do not have the append before this one yet. Without a leader that
-        // reaches them they will not for seconds.
-        Some(10164) => AppendError::Busy,
+        // From replicated streams: most servers do not have the append before this one yet; 10158: which was the same. Without a
+        // leader that reaches them they will not for seconds.
+        Some(10158 | 10164) => AppendError::Busy,
         // 10054: larger than the stream takes.
         Some(10054) => AppendError::TooLarge { bytes, bytes_max: FRAME_BYTES_MAX },
         // 10060: the subject belongs to another stream.

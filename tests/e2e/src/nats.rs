@@ -13,7 +13,7 @@ use std::{
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use crate::process::{kept, send};
+use crate::process::{is_kept, kept, send};
 
 /// A server is ready within milliseconds; one with a large store, or on a loaded machine, within this.
 const READY_PATIENCE: Duration = Duration::from_secs(30);
@@ -217,6 +217,8 @@ impl NatsServer {
             .args(["--port", &port(|ports| ports.clients)])
             .args(["--http_port", &port(|ports| ports.monitor)])
             .args(&self.args)
+            // How they elect is told only then.
+            .args(is_kept().then_some("--debug"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

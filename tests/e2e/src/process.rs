@@ -207,6 +207,11 @@ pub fn send(signal: &str, pid: u32) -> bool {
 /// Where what processes and servers say goes, too, each in a file of its own, if this names a folder: for whoever looks for a fault.
 const KEPT: &str = "MUSTER_LOGS";
 
+/// Whether somebody keeps what processes say.
+pub fn is_kept() -> bool {
+    std::env::var_os(KEPT).is_some()
+}
+
 /// The file in which somebody keeps what this process says, or nothing that keeps it.
 pub fn kept(pid: u32) -> Box<dyn Write + Send> {
     let Some(folder) = std::env::var_os(KEPT) else { return Box::new(io::sink()) };

@@ -1,6 +1,6 @@
 //! What a stream's leader says, and whether it is believed.
 
-use super::unavailable;
+use super::{often, unavailable};
 use crate::port::ReadError;
 use async_nats::{datetime::parse_rfc3339, jetstream::Context};
 use serde::Deserialize;
@@ -58,7 +58,8 @@ impl Leader {
     /// What a server says that takes itself for the leader.
     pub(super) async fn answer(&self, subject: Option<&str>) -> Result<Told, ReadError> {
         let asked = json!({ "subjects_filter": subject });
-        self.context.request(format!("STREAM.INFO.{}", self.stream_name), &asked).await.map_err(unavailable)
+        let question = || self.context.request(format!("STREAM.INFO.{}", self.stream_name), &asked);
+        often::ask(question).await.map_err(unavailable)
     }
 
     /// A server that is cut off answers all the same, a leader for ten seconds as if it led.

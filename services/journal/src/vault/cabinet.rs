@@ -2,7 +2,7 @@
 
 use crate::{
     disk::{Changes, Disk},
-    jetstream::{JetStream, Leader, bucket, described},
+    jetstream::{JetStream, Leader, bucket, described, often},
     local::lock,
 };
 use async_nats::jetstream::kv::{Entry, Operation, Store};
@@ -142,7 +142,8 @@ impl OnJetStream {
     /// that: its word counts only while it leads, and only if it gives as much as it counts.
     async fn entry(&self, subject: &SubjectRef) -> Result<Option<Entry>, String> {
         let name = format!("{}{subject}", self.store.prefix);
-        let read = || async { self.store.entry(subject.as_str()).await.map_err(|error| described(&error)) };
+        let read =
+            || async { often::ask(|| self.store.entry(subject.as_str())).await.map_err(|error| described(&error)) };
         loop {
             match self.leader.read(Some(&name), read).await? {
                 (None, (1.., 1..)) => return Err(hides("this subject")),
@@ -161,6 +162,7 @@ fn hides(whom: &str) -> String {
 
 #[async_trait]
 impl Cabinet for OnJetStream {
+    /// Once: nothing tells the servers that another is the same, and a server that leads nobody would have to take back both.
     async fn put(&self, subject: &SubjectRef, sealed: Vec<u8>) -> Result<(), String> {
         self.store.put(subject.as_str(), sealed.into()).await.map(drop).map_err(|error| described(&error))
     }
