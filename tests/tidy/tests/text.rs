@@ -52,6 +52,24 @@ fn nothing_is_unfinished_or_hushed_up() {
 }
 
 #[test]
+fn documentation_holds_no_code_that_would_have_to_be_run() {
+    let mut wrong = Vec::new();
+    for File { path, text } in code() {
+        let mut is_within = false;
+        for (line, number) in text.lines().zip(1..) {
+            let line = line.trim_start();
+            let Some(marks) = line.strip_prefix("//!").or_else(|| line.strip_prefix("///")) else { continue };
+            let Some(kind) = marks.trim_start().strip_prefix("```") else { continue };
+            if !is_within && !["text", "yaml"].contains(&kind) {
+                wrong.push(format!("{path}:{number}: write ```text, or a test: rustdoc would take it for code"));
+            }
+            is_within = !is_within;
+        }
+    }
+    nothing(wrong);
+}
+
+#[test]
 fn no_path_is_of_one_machine() {
     // In a longer path or an address it is a part like any other.
     let begins = |before: &str| !before.ends_with(|c: char| c.is_ascii_alphanumeric() || "._}*".contains(c));
