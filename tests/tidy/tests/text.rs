@@ -60,7 +60,7 @@ fn documentation_holds_no_code_that_would_have_to_be_run() {
             let line = line.trim_start();
             let Some(marks) = line.strip_prefix("//!").or_else(|| line.strip_prefix("///")) else { continue };
             let Some(kind) = marks.trim_start().strip_prefix("```") else { continue };
-            if !is_within && !["text", "yaml"].contains(&kind) {
+            if !is_within && !["text", "json"].contains(&kind) {
                 wrong.push(format!("{path}:{number}: write ```text, or a test: rustdoc would take it for code"));
             }
             is_within = !is_within;
