@@ -6,12 +6,12 @@
 //! started and of single records that it still counts (nats-server #7549, #8632). Followers read from any server and check that
 //! no sequence is missing.
 
+pub(crate) mod again;
 pub(crate) mod bucket;
 mod connection;
 mod follow;
 mod gathering;
 mod leader;
-pub(crate) mod often;
 mod safety;
 mod stream;
 
@@ -222,7 +222,7 @@ impl JetStream {
         let mut counted_before = None;
         loop {
             let before = lock(&self.whole).clone();
-            let value = read().await?;
+            let value = again::read(&read, || self.leader.another_leads(&before)).await?;
             let told = self.leader.told(Some(subject.as_str())).await?;
             if let Some(says) = self.note(&told) {
                 return Err(ReadError::Unavailable(says));
@@ -252,8 +252,8 @@ impl JetStream {
 
     /// The subject's last record as the leader knows it: its sequence, or 0.
     async fn headed(&self, subject: &Subject) -> Result<u64, ReadError> {
-        let asked = || self.stream.raw_message_builder().last_by_subject(subject.as_str()).send();
-        Ok(found(often::ask(asked).await)?.map_or(0, |message| message.sequence))
+        let asked = self.stream.raw_message_builder().last_by_subject(subject.as_str());
+        Ok(found(asked.send().await)?.map_or(0, |message| message.sequence))
     }
 
     /// The subject's records after sequence `after` up to its head, and its head.
@@ -262,8 +262,8 @@ impl JetStream {
         let mut records = Vec::new();
         let mut next = after.saturating_add(1);
         while next <= head {
-            let asked = || self.stream.raw_message_builder().sequence(next).next_by_subject(subject.as_str()).send();
-            let Some(message) = found(often::ask(asked).await)? else { break };
+            let asked = self.stream.raw_message_builder().sequence(next).next_by_subject(subject.as_str());
+            let Some(message) = found(asked.send().await)? else { break };
             next = message.sequence.saturating_add(1);
             records.push(record(message.sequence, &message.subject, Some(&message.headers), message.payload)?);
         }
@@ -324,14 +324,14 @@ impl Journal for JetStream {
         if let Some(off) = *self.clock_off.borrow() {
             return Err(AppendError::ClockOff(off));
         }
-        // Without a connection the message would be queued, and might land long after the caller has gone.
-        if !self.connection.is_up() {
-            return Err(AppendError::Unavailable("there is no connection".to_owned()));
-        }
         let bytes_length = bytes.len();
         let span = sending(subject, frame, bytes_length);
         let message = self.message(subject, expected, frame, bytes);
         let one_try = async || {
+            // Without a connection the message would be queued, and might land long after the caller has gone.
+            if !self.connection.is_up() {
+                return Err(AppendError::Unavailable("there is no connection".to_owned()));
+            }
             let sent = self.context.send_publish(subject.as_str().to_owned(), message.clone()).await;
             let answered = match sent {
                 Ok(answer) => answer.await,
@@ -339,7 +339,8 @@ impl Journal for JetStream {
             };
             answered.map(|acknowledged| acknowledged.sequence).map_err(|error| outcome(&error, bytes_length))
         };
-        let appended = often::append(one_try).instrument(span.clone()).await;
+        let led = lock(&self.whole).clone();
+        let appended = again::append(one_try, self.leader.another_leads(&led)).instrument(span.clone()).await;
         if !matches!(appended, Ok(_) | Err(AppendError::Conflict | AppendError::Busy)) {
             span.record("otel.status_code", "ERROR");
         }
@@ -361,7 +362,7 @@ impl Journal for JetStream {
         // JetStream takes a question for 0 as one without a sequence.
         let message = match sequence {
             0 => None,
-            _ => found(often::ask(|| self.stream.raw_message_builder().sequence(sequence).send()).await)?,
+            _ => found(self.stream.raw_message_builder().sequence(sequence).send().await)?,
         };
         match message {
             Some(message) => record(sequence, &message.subject, Some(&message.headers), message.payload),
@@ -411,9 +412,9 @@ fn outcome(error: &PublishError, bytes: usize) -> AppendError {
     match said.map(|code| code.0) {
         // 10071: the head is another.
         Some(10071) => AppendError::Conflict,
-        // From replicated streams: most servers do not have the append before this one yet; 10158: which was the same. Without a
-        // leader that reaches them they will not for seconds.
-        Some(10158 | 10164) => AppendError::Busy,
+        // 10164, from replicated streams: most servers do not have the append before this one yet. Without a leader that
+        // reaches them they will not for seconds.
+        Some(10164) => AppendError::Busy,
         // 10054: larger than the stream takes.
         Some(10054) => AppendError::TooLarge { bytes, bytes_max: FRAME_BYTES_MAX },
         // 10060: the subject belongs to another stream.

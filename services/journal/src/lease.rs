@@ -7,7 +7,7 @@
 
 use crate::{
     crash::{self, Boundary},
-    jetstream::{Gathering, JetStream, bucket, often},
+    jetstream::{Gathering, JetStream, again, bucket},
     port::Journal,
     skew::ClockOff,
     vault::cabinet,
@@ -143,7 +143,7 @@ impl Shared {
 
     /// The holder and the revision of its entry; without a holder, the revision that whoever takes the lease must expect.
     async fn holder(&self) -> Result<(Option<String>, u64), LeaseError> {
-        let entry = often::ask(|| self.bucket.entry(&self.key)).await.map_err(failed)?;
+        let entry = again::ask(|| self.bucket.entry(&self.key)).await.map_err(failed)?;
         Ok(match entry {
             None => (None, 0),
             Some(entry) => match entry.operation {

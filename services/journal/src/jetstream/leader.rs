@@ -1,11 +1,12 @@
 //! What a stream's leader says, and whether it is believed.
 
-use super::{often, unavailable};
+use super::{again, unavailable};
 use crate::port::ReadError;
 use async_nats::{datetime::parse_rfc3339, jetstream::Context};
 use serde::Deserialize;
 use serde_json::json;
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, future, time::Duration};
+use tokio::time::sleep;
 
 /// Servers that hear nothing of their leader begin to elect another after four seconds (`raft.go`); less what an answer may take
 /// on its way. One that lost a single follower may be followed by another earlier: then a read may be stale for a moment, and
@@ -41,7 +42,8 @@ impl Leader {
     {
         loop {
             let before = self.told(subject).await.map_err(|error| error.to_string())?;
-            let value = read().await?;
+            let led = Some(before.cluster.led.clone());
+            let value = again::read(&read, || self.another_leads(&led)).await?;
             let after = self.told(subject).await.map_err(|error| error.to_string())?;
             if before.cluster.led == after.cluster.led {
                 let counted = |holds: Holds| if subject.is_some() { holds.counted() } else { holds.messages };
@@ -59,7 +61,19 @@ impl Leader {
     pub(super) async fn answer(&self, subject: Option<&str>) -> Result<Told, ReadError> {
         let asked = json!({ "subjects_filter": subject });
         let question = || self.context.request(format!("STREAM.INFO.{}", self.stream_name), &asked);
-        often::ask(question).await.map_err(unavailable)
+        again::ask(question).await.map_err(unavailable)
+    }
+
+    /// Waits until another leads than the one that is known: what was asked of that one is not answered any more. Without one it
+    /// waits for ever.
+    pub(super) async fn another_leads(&self, known: &Option<Led>) {
+        let Some(known) = known else { return future::pending().await };
+        loop {
+            sleep(again::EVERY).await;
+            if self.told(None).await.is_ok_and(|told| told.cluster.led != *known) {
+                return;
+            }
+        }
     }
 
     /// A server that is cut off answers all the same, a leader for ten seconds as if it led.

@@ -2,7 +2,7 @@
 
 use crate::{
     disk::{Changes, Disk},
-    jetstream::{JetStream, Leader, bucket, described, often},
+    jetstream::{JetStream, Leader, bucket, described},
     local::lock,
 };
 use async_nats::jetstream::kv::{Entry, Operation, Store};
@@ -142,8 +142,7 @@ impl OnJetStream {
     /// that: its word counts only while it leads, and only if it gives as much as it counts.
     async fn entry(&self, subject: &SubjectRef) -> Result<Option<Entry>, String> {
         let name = format!("{}{subject}", self.store.prefix);
-        let read =
-            || async { often::ask(|| self.store.entry(subject.as_str())).await.map_err(|error| described(&error)) };
+        let read = || async { self.store.entry(subject.as_str()).await.map_err(|error| described(&error)) };
         loop {
             match self.leader.read(Some(&name), read).await? {
                 (None, (1.., 1..)) => return Err(hides("this subject")),

@@ -40,8 +40,8 @@ faults! {
     Late = "late" 40_000;
     /// It is stored, and the answer gets lost.
     AckLost = "ack-lost" 80_000;
-    /// An append is refused as while another to the same subject is under way.
-    Busy = "busy" 40_000;
+    /// An append is refused although nothing stands in its way: as by a leader that is cut off, or while another is under way.
+    Conflict = "conflict" 40_000;
     /// A subscription delivers an old record again.
     Stale = "stale" 30_000;
     /// A subscription leaves a record out.

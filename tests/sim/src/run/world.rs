@@ -437,8 +437,8 @@ impl World {
         } else if matches!(ask, Ask::Append(..)) && self.strikes(Fault::Late) {
             let late = self.weather.magnitude(900, 30_000);
             return self.queue.after(late, Event::ToSea(name, epoch, call, ask));
-        } else if matches!(ask, Ask::Append(..)) && self.strikes(Fault::Busy) {
-            Told::Appended(Err(AppendError::Busy))
+        } else if matches!(ask, Ask::Append(..)) && self.strikes(Fault::Conflict) {
+            Told::Appended(Err(if self.weather.seldom(2) { AppendError::Busy } else { AppendError::Conflict }))
         } else {
             let (remembers, fenced) = (self.weather.seldom(2), !matches!(self.bug, Some(Bug::NoFence | Bug::AllHold)));
             let append = matches!(ask, Ask::Append(..));

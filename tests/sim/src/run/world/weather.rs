@@ -173,7 +173,7 @@ impl World {
             | Fault::Delay
             | Fault::Late
             | Fault::AckLost
-            | Fault::Busy
+            | Fault::Conflict
             | Fault::Stale
             | Fault::Gap
             | Fault::CrashBefore
