@@ -53,10 +53,8 @@ where
         () = another_leads => {}
     }
     // What this one meets, or does not, says nothing of the first.
-    one_try().await.map_err(|error| match error {
-        AppendError::Unknown(why) => AppendError::Unknown(why),
-        error => AppendError::Unknown(error.to_string()),
-    })
+    let is_unknown = |error: &AppendError| matches!(error, AppendError::Unknown(_));
+    one_try().await.map_err(|error| if is_unknown(&error) { error } else { AppendError::Unknown(error.to_string()) })
 }
 
 #[cfg(test)]
