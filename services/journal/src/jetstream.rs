@@ -222,7 +222,7 @@ impl JetStream {
         let mut counted_before = None;
         loop {
             let before = lock(&self.whole).clone();
-            let value = again::read(&read, || self.leader.another_leads(&before)).await?;
+            let value = again::read(&read, self.leader.another_leads(&before)).await?;
             let told = self.leader.told(Some(subject.as_str())).await?;
             if let Some(says) = self.note(&told) {
                 return Err(ReadError::Unavailable(says));
