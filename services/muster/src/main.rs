@@ -126,13 +126,3 @@ fn run() -> Result<Exit, Ended> {
 fn innermost(matches: &ArgMatches) -> &ArgMatches {
     matches.subcommand().map_or(matches, |(_, within)| innermost(within))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_word_can_be_read() {
-        Muster::command().debug_assert();
-    }
-}

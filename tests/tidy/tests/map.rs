@@ -47,6 +47,34 @@ fn every_file_at_the_top_of_a_crate_has_a_line() {
     same(gone, new);
 }
 
+#[test]
+fn what_is_not_built_for_tests_holds_none() {
+    let mut wrong = Vec::new();
+    for manifest in ["services", "tests"].into_iter().flat_map(|top| files(top, &["Cargo.toml"])) {
+        let of = |section: &str| manifest.text.split("\n[").any(|part| part.starts_with(section) && unbuilt(part));
+        let directory = manifest.path.trim_end_matches("Cargo.toml");
+        let (library, binary) = (of("lib]"), of("[bin]]"));
+        let main = format!("{directory}src/main.rs");
+        for file in files(&format!("{directory}src"), &[".rs"]) {
+            let unseen = if file.path == main { binary } else { library };
+            if unseen
+                && ["#[test]", "#[tokio::test", "#[cfg(test)]", "proptest!"].iter().any(|mark| file.text.contains(mark))
+            {
+                wrong.push(format!(
+                    "{}: nobody runs this test: strike out `test = false` in {}",
+                    file.path, manifest.path
+                ));
+            }
+        }
+    }
+    nothing(wrong);
+}
+
+/// Whether a section of a manifest says that its target holds no tests, which saves building it a second time.
+fn unbuilt(section: &str) -> bool {
+    section.lines().any(|line| line == "test = false")
+}
+
 /// Fails if the map and the house differ.
 #[track_caller]
 fn same<'a>(gone: impl Iterator<Item = &'a String>, new: impl Iterator<Item = &'a String>) {

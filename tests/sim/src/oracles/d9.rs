@@ -37,16 +37,32 @@ pub fn check(log: &[Entry]) -> Vec<Violation> {
     let loads = desk.loads();
     let mut found = Vec::new();
     let mut open = Open::of(&desk);
-    for (step, (position, commit)) in desk.steps.iter().enumerate() {
+    let steps = desk.steps.iter().enumerate().filter(|(_, (_, commit))| commit.events.iter().any(settles));
+    let mut steps = steps.peekable();
+    while let Some((step, (position, commit))) = steps.next() {
         open.step(step);
-        let next = desk.steps.get(step.saturating_add(1)).map(|(next, _)| next.sequence);
-        if next == Some(position.sequence) || asked(commit) >= asked_max(&desk, step) {
+        let frame_goes_on = steps.peek().is_some_and(|(_, (next, _))| next.sequence == position.sequence);
+        if frame_goes_on || asked(commit) >= asked_max(&desk, step) {
             continue;
         }
         let room = room::Room::at(&desk, &loads, &open.packages, step);
         found.extend(room.overtaken().map(|(id, says)| Violation::new(id, *position, says)));
     }
     found
+}
+
+/// Whether the desk must have settled once this has happened. That an offer is opened or taken up, or how the work goes, lets
+/// no package in; and what time alone brings it may do a moment later, for what came before a deadline is decided before it.
+fn settles(event: &Event) -> bool {
+    !matches!(
+        event,
+        Event::Desk(
+            DeskEvent::Seen { .. }
+                | DeskEvent::Accepted { .. }
+                | DeskEvent::StageReached { .. }
+                | DeskEvent::Extended { .. }
+        )
+    )
 }
 
 /// How many packages a commit offers or escalates.
