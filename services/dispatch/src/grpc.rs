@@ -12,7 +12,7 @@ use muster_api::{
         MarkSeenRequest, MarkSeenResponse, ReleaseEngagementRequest, ReleaseEngagementResponse, ReopenPackageRequest,
         ReopenPackageResponse, ReportDaysRequest, ReportDaysResponse, ReportStageRequest, ReportStageResponse,
         RescindOfferRequest, RescindOfferResponse, WatchOffersRequest, WatchOffersResponse,
-        dispatch_service_server::DispatchService,
+        dispatch_service_server::{DispatchService, DispatchServiceServer},
     },
     r#type::v1::{Engagement, ReadAt},
 };
@@ -37,7 +37,7 @@ use muster_runtime::{
     access::{Access, Action, may},
     status,
 };
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, service::Routes};
 
 use crate::{
     driver::{Desk, Holder, Unanswered},
@@ -75,6 +75,11 @@ impl Service {
     pub fn new(edge: Edge, follower: &mut Follower, desk: Desk) -> Self {
         let peers = Peers::by(edge.relay.clone());
         Self { edge, desk, peers, standby: follower.view(Standby::default()) }
+    }
+
+    /// Its calls, beside what is served already.
+    pub fn beside(self, routes: Routes) -> Routes {
+        routes.add_service(DispatchServiceServer::new(self))
     }
 
     /// What it reads of the desk, for whoever is to decide.

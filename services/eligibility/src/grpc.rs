@@ -7,7 +7,8 @@ use muster_api::eligibility::v1::{
     CompareRequestsRequest, CompareRequestsResponse, DecideRequest, DecideResponse, GetAssessmentRequest,
     GetAssessmentResponse, GetPolicyRequest, GetPolicyResponse, ListAssessmentsRequest, ListAssessmentsResponse,
     ProposeOverrideRequest, ProposeOverrideResponse, ProposePolicyRequest, ProposePolicyResponse, ResolveRequest,
-    ResolveResponse, eligibility_service_server::EligibilityService,
+    ResolveResponse,
+    eligibility_service_server::{EligibilityService, EligibilityServiceServer},
 };
 use muster_domain::{
     eligibility::{
@@ -41,7 +42,7 @@ use muster_runtime::{
     access::{Access, Action, may},
     ids, status,
 };
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, service::Routes};
 
 use crate::{
     react::Docket,
@@ -76,6 +77,11 @@ impl Service {
             governing: Arc::new(Executor::new(edge.journal.clone(), now, ids::new)),
             edge,
         }
+    }
+
+    /// Its calls, beside what is served already.
+    pub fn beside(self, routes: Routes) -> Routes {
+        routes.add_service(EligibilityServiceServer::new(self))
     }
 
     /// Does something to an assessment.

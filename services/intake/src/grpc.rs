@@ -7,7 +7,8 @@ use muster_api::intake::v1::{
     FileReportResponse, GetRequestRequest, GetRequestResponse, HandleNationallyRequest, HandleNationallyResponse,
     ListRequestsRequest, ListRequestsResponse, OpenRequestRequest, OpenRequestResponse, ReturnRequestRequest,
     ReturnRequestResponse, SubmitRequestRequest, SubmitRequestResponse, WithdrawRequestRequest,
-    WithdrawRequestResponse, intake_service_server::IntakeService,
+    WithdrawRequestResponse,
+    intake_service_server::{IntakeService, IntakeServiceServer},
 };
 use muster_domain::{
     clocks::answer_due,
@@ -43,7 +44,7 @@ use muster_runtime::{
     access::{Access, Action, may},
     ids, status,
 };
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, service::Routes};
 use uuid::Uuid;
 
 use crate::{
@@ -77,6 +78,11 @@ impl Service {
             register: follower.view(Register::default()),
             edge,
         }
+    }
+
+    /// Its calls, beside what is served already.
+    pub fn beside(self, routes: Routes) -> Routes {
+        routes.add_service(IntakeServiceServer::new(self))
     }
 
     pub(crate) async fn execute(&self, request: &RequestId, command: Command, meta: Meta) -> Result<Done, Undone> {

@@ -20,7 +20,7 @@ use muster_api::{
         GetProviderViewResponse, GetRequestPageRequest, GetRequestPageResponse, GetStatisticsRequest,
         GetStatisticsResponse, GetStatusRequest, GetStatusResponse, ListEventsRequest, ListEventsResponse,
         WatchBoardRequest, WatchBoardResponse, WatchRequestRequest, WatchRequestResponse,
-        monitor_service_server::MonitorService,
+        monitor_service_server::{MonitorService, MonitorServiceServer},
     },
     r#type::v1::{self as types, Contact, Engagement, Offer},
 };
@@ -44,7 +44,7 @@ use muster_runtime::{
     status,
 };
 use tokio::time::interval;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, service::Routes};
 
 use crate::{
     health::Health,
@@ -69,6 +69,11 @@ impl Service {
     /// The service on the journal of `edge`; `follower` reads the log for it, and `health` tells how the process stands.
     pub fn new(edge: Edge, follower: &mut Follower, health: Health) -> Self {
         Self { monitor: follower.view(Monitor::default()), edge, health, seen_late: Arc::default() }
+    }
+
+    /// Its calls, beside what is served already.
+    pub fn beside(self, routes: Routes) -> Routes {
+        routes.add_service(MonitorServiceServer::new(self))
     }
 
     /// Looks every second whether Muster has done what it owes, until the process stops; what is late is logged once, and when

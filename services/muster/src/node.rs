@@ -4,10 +4,8 @@ use std::{collections::BTreeSet, io, net::SocketAddr, num::NonZeroU32, path::Pat
 
 use clap::ValueEnum;
 use muster_api::{
-    DESCRIPTORS, dispatch::v1::dispatch_service_server::DispatchServiceServer,
-    eligibility::v1::eligibility_service_server::EligibilityServiceServer,
-    intake::v1::intake_service_server::IntakeServiceServer, monitor::v1::monitor_service_server::MonitorServiceServer,
-    registry::v1::registry_service_server::RegistryServiceServer,
+    DESCRIPTORS, dispatch::v1::dispatch_service_server, eligibility::v1::eligibility_service_server,
+    intake::v1::intake_service_server, monitor::v1::monitor_service_server, registry::v1::registry_service_server,
 };
 use muster_dispatch::Desk;
 use muster_domain::{
@@ -44,7 +42,7 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
-use tonic::{server::NamedService, service::Routes};
+use tonic::service::Routes;
 
 use crate::{
     measures,
@@ -279,23 +277,20 @@ impl Node {
             accepted: Arc::new(plan.nats.accepted.clone()),
         };
         if plan.parts.contains(&Part::Registry) {
-            let server = RegistryServiceServer::new(muster_registry::Service::new(edge.clone(), follower));
-            names.push(named(&server));
-            routes = routes.add_service(server);
+            names.push(registry_service_server::SERVICE_NAME);
+            routes = muster_registry::Service::new(edge.clone(), follower).beside(routes);
         }
         if plan.parts.contains(&Part::Intake) {
             let service = muster_intake::Service::new(edge.clone(), follower);
             self.life.spawn_loop("intake", muster_intake::react::react(service.clone()));
-            let server = IntakeServiceServer::new(service);
-            names.push(named(&server));
-            routes = routes.add_service(server);
+            names.push(intake_service_server::SERVICE_NAME);
+            routes = service.beside(routes);
         }
         if plan.parts.contains(&Part::Eligibility) {
             let service = muster_eligibility::Service::new(edge.clone(), follower);
             self.life.spawn_loop("eligibility", muster_eligibility::react::react(service.clone()));
-            let server = EligibilityServiceServer::new(service);
-            names.push(named(&server));
-            routes = routes.add_service(server);
+            names.push(eligibility_service_server::SERVICE_NAME);
+            routes = service.beside(routes);
         }
         if plan.parts.contains(&Part::Dispatch) {
             let (desk, driver) = Desk::new(edge, storage.lease.clone());
@@ -304,11 +299,13 @@ impl Node {
             let (address, standby, work) =
                 (advertised.unwrap_or_else(|| self.url()), service.standby(), service.standby());
             self.life.spawn_loop("desk", async move { driver.run(&address, standby).await });
-            let server = DispatchServiceServer::new(service);
             measures::of_dispatch(&edge.meter, &desk, move |look| look(work.now().work()));
             standing.desk = Some(desk.clone());
-            self.life.spawn("desk-ready", desk_ready(edge.clone(), health.clone(), named(&server), desk));
-            routes = routes.add_service(server);
+            self.life.spawn(
+                "desk-ready",
+                desk_ready(edge.clone(), health.clone(), dispatch_service_server::SERVICE_NAME, desk),
+            );
+            routes = service.beside(routes);
         }
         if plan.parts.contains(&Part::Monitor) {
             let service = muster_monitor::Service::new(edge.clone(), follower, health_of(plan, &standing));
@@ -318,9 +315,8 @@ impl Node {
                 self.life.spawn_loop("projector", project(edge.clone(), service.view(), dir));
             }
             self.life.spawn_loop("auditor", service.clone().audit());
-            let server = MonitorServiceServer::new(service);
-            names.push(named(&server));
-            routes = routes.add_service(server);
+            names.push(monitor_service_server::SERVICE_NAME);
+            routes = service.beside(routes);
         }
         self.life.spawn("ready", ready(edge.clone(), health.clone(), names, read));
         (routes, standing)
@@ -367,10 +363,6 @@ async fn project(edge: Edge, view: View<Monitor>, dir: PathBuf) {
         Err(error) => tracing::error!(%error, "the rows on disk are not kept"),
     }
     edge.stopping.cancelled().await;
-}
-
-fn named<S: NamedService>(_: &S) -> &'static str {
-    S::NAME
 }
 
 /// Looks at the journal's servers until the process stops.

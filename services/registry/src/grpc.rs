@@ -14,7 +14,8 @@ use muster_api::{
         Provider as WireProvider, RegisterAuthorityRequest, RegisterAuthorityResponse, RegisterHospitalRequest,
         RegisterHospitalResponse, ReinstateProviderRequest, ReinstateProviderResponse, RepealThirdCountryRequest,
         RepealThirdCountryResponse, RevokeMandateRequest, RevokeMandateResponse, SetRequirementRequest,
-        SetRequirementResponse, SignMandateRequest, SignMandateResponse, registry_service_server::RegistryService,
+        SetRequirementResponse, SignMandateRequest, SignMandateResponse,
+        registry_service_server::{RegistryService, RegistryServiceServer},
     },
     r#type::v1::Position as WirePosition,
 };
@@ -53,7 +54,7 @@ use muster_runtime::{
     clock::{Clock, SystemClock},
     ids, status,
 };
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, service::Routes};
 
 use crate::{views::Register, wire};
 
@@ -87,6 +88,11 @@ impl Service {
             register: follower.view(Register::default()),
             edge,
         }
+    }
+
+    /// Its calls, beside what is served already.
+    pub fn beside(self, routes: Routes) -> Routes {
+        routes.add_service(RegistryServiceServer::new(self))
     }
 
     /// Does what an officer asks of a provider's record.

@@ -14,7 +14,6 @@ use muster_api::{
     dispatch::v1::{
         AcceptOfferRequest, AcceptOfferResponse, DeclineOfferRequest, GetOfferRequest, ListEngagementsRequest,
         ListOffersRequest, dispatch_service_client::DispatchServiceClient,
-        dispatch_service_server::DispatchServiceServer,
     },
     r#type::v1::{Contact, Engagement, Offer, Position as WirePosition, ReadAt},
 };
@@ -109,7 +108,7 @@ impl Scene {
             let (desk, driver) = Desk::new(edge, lease);
             let service = Service::new(edge.clone(), follower, desk.clone());
             parts = Some((desk, driver, service.standby()));
-            Routes::new(DispatchServiceServer::new(service))
+            service.beside(Routes::default())
         });
         let (desk, driver, standby) = parts.unwrap();
         let address = rig.address.clone();

@@ -5,8 +5,7 @@ use std::{sync::Arc, time::Duration};
 use muster_api::{
     eligibility::v1::{
         Assessment, DecideRequest, Finding, GetAssessmentRequest, GetAssessmentResponse, Policy, ResolveRequest,
-        eligibility_service_client::EligibilityServiceClient, eligibility_service_server::EligibilityServiceServer,
-        finding::Fact,
+        eligibility_service_client::EligibilityServiceClient, finding::Fact,
     },
     r#type::v1 as wire,
 };
@@ -205,7 +204,7 @@ impl House {
 fn routes(edge: &muster_edge::Edge, follower: &mut muster_journal::engine::follower::Follower) -> Routes {
     let service = Service::new(edge.clone(), follower);
     tokio::spawn(react(service.clone()));
-    Routes::new(EligibilityServiceServer::new(service))
+    service.beside(Routes::default())
 }
 
 fn exercise() -> RealmClock {

@@ -10,7 +10,6 @@ use muster_api::{
         AmendRequestRequest, EndorseRequestRequest, FileReportRequest, GetRequestRequest, HandleNationallyRequest,
         ListRequestsRequest, OpenRequestRequest, OpenRequestResponse, Request, ReturnRequestRequest,
         SubmitRequestRequest, SummaryReport, WithdrawRequestRequest, intake_service_client::IntakeServiceClient,
-        intake_service_server::IntakeServiceServer,
     },
     r#type::v1::{Contact, Entity, Facts, Impact, Needs, Position, ReadAt, read_at::AsOf},
 };
@@ -47,7 +46,7 @@ async fn idle_rig() -> (Rig, Client, Service) {
     let rig = Rig::start(|edge, follower| {
         let service = Service::new(edge.clone(), follower);
         kept = Some(service.clone());
-        Routes::new(IntakeServiceServer::new(service))
+        service.beside(Routes::default())
     });
     for (id, kind, country) in [
         ("csirt-fr", AuthorityKind::Csirt, "FR"),

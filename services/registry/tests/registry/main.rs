@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, time::Duration};
 use muster_api::{
     registry::v1::{
         Authority, Contract, Hospital, Provider, RegisterAuthorityRequest, RegisterHospitalRequest,
-        registry_service_client::RegistryServiceClient, registry_service_server::RegistryServiceServer,
+        registry_service_client::RegistryServiceClient,
     },
     r#type::v1::{Position, ReadAt},
 };
@@ -26,8 +26,7 @@ type Client = RegistryServiceClient<Channel>;
 
 /// A registry without a record.
 fn empty() -> (Rig, Client) {
-    let rig =
-        Rig::start(|edge, follower| Routes::new(RegistryServiceServer::new(Service::new(edge.clone(), follower))));
+    let rig = Rig::start(|edge, follower| Service::new(edge.clone(), follower).beside(Routes::default()));
     let client = RegistryServiceClient::new(rig.channel());
     (rig, client)
 }

@@ -4,10 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use muster_api::monitor::v1::{
-    BoardFilter, GetBoardRequest, monitor_service_client::MonitorServiceClient,
-    monitor_service_server::MonitorServiceServer,
-};
+use muster_api::monitor::v1::{BoardFilter, GetBoardRequest, monitor_service_client::MonitorServiceClient};
 use muster_domain::{
     eligibility::{
         assessment::{Assessment, Command as ToAssess, Submission},
@@ -60,7 +57,7 @@ pub async fn measure(effort: Effort) -> Vec<Row> {
     let rig = Rig::start_on(journal.clone(), clock, |edge, follower| {
         let (version, unsafe_settings, roles) = (String::new(), Arc::new(Vec::new), Arc::new(Vec::new));
         let health = Health { version, journal: "memory", unsafe_settings, roles };
-        Routes::new(MonitorServiceServer::new(muster_monitor::Service::new(edge.clone(), follower, health)))
+        muster_monitor::Service::new(edge.clone(), follower, health).beside(Routes::default())
     });
     let head = journal.last().await.unwrap();
     rig.edge.people.reaches(head, PATIENCE).await.unwrap();

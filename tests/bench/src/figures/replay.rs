@@ -4,12 +4,6 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt;
-use muster_api::{
-    dispatch::v1::dispatch_service_server::DispatchServiceServer,
-    eligibility::v1::eligibility_service_server::EligibilityServiceServer,
-    intake::v1::intake_service_server::IntakeServiceServer, monitor::v1::monitor_service_server::MonitorServiceServer,
-    registry::v1::registry_service_server::RegistryServiceServer,
-};
 use muster_dispatch::driver::Desk;
 use muster_e2e::fleet::ROLES;
 use muster_edge::{
@@ -110,12 +104,11 @@ fn services(edge: &Edge, follower: &mut Follower) -> Routes {
         unsafe_settings: Arc::new(Vec::new),
         roles: Arc::new(Vec::new),
     };
-    Routes::default()
-        .add_service(RegistryServiceServer::new(muster_registry::Service::new(edge.clone(), follower)))
-        .add_service(IntakeServiceServer::new(muster_intake::Service::new(edge.clone(), follower)))
-        .add_service(EligibilityServiceServer::new(muster_eligibility::Service::new(edge.clone(), follower)))
-        .add_service(DispatchServiceServer::new(muster_dispatch::Service::new(edge.clone(), follower, desk)))
-        .add_service(MonitorServiceServer::new(muster_monitor::Service::new(edge.clone(), follower, health)))
+    let routes = muster_registry::Service::new(edge.clone(), follower).beside(Routes::default());
+    let routes = muster_intake::Service::new(edge.clone(), follower).beside(routes);
+    let routes = muster_eligibility::Service::new(edge.clone(), follower).beside(routes);
+    let routes = muster_dispatch::Service::new(edge.clone(), follower, desk).beside(routes);
+    muster_monitor::Service::new(edge.clone(), follower, health).beside(routes)
 }
 
 /// Makes the rows on disk anew.

@@ -1,5 +1,4 @@
 //! How a command fails, and what a running Muster leaves for the next terminal.
-#![cfg(test)]
 
 use std::{
     io,

@@ -1,6 +1,5 @@
 //! Muster as it listens to other machines: over TLS, to callers with a token of an issuer or with a certificate, its replicas
 //! relaying to one another over TLS too.
-#![cfg(test)]
 
 use std::{
     fs,

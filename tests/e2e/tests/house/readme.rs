@@ -1,5 +1,4 @@
 //! What the README says, done.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{
     fs,

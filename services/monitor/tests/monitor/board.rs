@@ -1,16 +1,11 @@
 //! The board over real gRPC: its order, its pages, what each may see of it, and how it changes.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-
-mod story;
 
 use std::time::Duration;
 
+use crate::story::{
+    Story, facts, id,
+    rig::{Client, Watched, as_of},
+};
 use muster_api::monitor::v1::{BoardFilter, GetBoardRequest, GetBoardResponse, WatchBoardRequest, WatchBoardResponse};
 use muster_domain::{
     codes::{Country, Nuts, Tlp},
@@ -24,10 +19,6 @@ use muster_edge::{
     wire::fields::timestamp,
 };
 use muster_journal::stored::Position;
-use story::{
-    Story, facts, id,
-    rig::{Client, Watched, as_of},
-};
 use tonic::{Status, Streaming};
 
 async fn board(client: &mut Client, role: Role, by: &str, asked: GetBoardRequest) -> Result<GetBoardResponse, Status> {

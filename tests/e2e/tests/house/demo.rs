@@ -1,5 +1,4 @@
 //! `muster demo` as a newcomer runs it: the real binary, in one process, and on a real nats-server.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     io::{BufRead, BufReader},

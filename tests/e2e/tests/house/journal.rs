@@ -1,5 +1,4 @@
 //! The journal's contract, kept on a real nats-server; and what only a real one can show.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use async_nats::jetstream::{self, stream::Config};
 use async_trait::async_trait;

@@ -1,5 +1,4 @@
 //! The command line as a user meets it, before any Muster runs.
-#![cfg(test)]
 
 use std::{
     io::Read,

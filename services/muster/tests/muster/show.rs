@@ -1,5 +1,4 @@
 //! How answers look: whole outputs, and the same as JSON.
-#![cfg(test)]
 
 use std::time::Duration;
 

@@ -1,6 +1,5 @@
 //! A journal that could lose what it acknowledged: nothing is served on it, and whoever starts or examines Muster is told what
 //! is wrong and what to do, in plain words.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     fs,

@@ -1,14 +1,9 @@
 //! The log over real gRPC: each event as it is stored, a page at a time, and of a commit only what concerns whoever asks.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
 
-mod story;
-
+use crate::story::{
+    Story, actor, facts, milder, provider,
+    rig::{Client, Watched},
+};
 use muster_api::{
     event::v1::{Frame, RequestOpened},
     monitor::v1::{ListEventsRequest, ListEventsResponse, LogEntry},
@@ -22,10 +17,6 @@ use muster_domain::{
 };
 use muster_edge::testing::{call, reason};
 use prost::Message;
-use story::{
-    Story, actor, facts, milder, provider,
-    rig::{Client, Watched},
-};
 use tonic::Status;
 
 async fn list(

@@ -1,5 +1,4 @@
 //! A configuration file as whoever runs Muster meets it: what is wrong is named with its rule and the way out.
-#![cfg(test)]
 
 use std::{
     fs,

@@ -1,5 +1,4 @@
 //! What files say, and what is said of them when they are wrong. The files under `tests/files` are invented.
-#![cfg(test)]
 
 use std::{collections::BTreeSet, time::Duration};
 

@@ -1,5 +1,4 @@
 //! A request's way from the call to the report, by the words of the command line, against a Muster that runs.
-#![cfg(test)]
 
 use std::{
     io::{BufRead, BufReader},

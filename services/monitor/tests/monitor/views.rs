@@ -1,16 +1,8 @@
 //! What is shown of a request on its way, by table.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
-
-mod story;
 
 use std::{collections::BTreeSet, time::Duration};
 
+use crate::story::{Story, actor, after, facts, id, milder, offer, provider};
 use muster_api::{monitor::v1, r#type::v1::Clock};
 use muster_domain::{
     codes::{Country, Nuts, ServiceId},
@@ -21,7 +13,6 @@ use muster_domain::{
 };
 use muster_edge::{wire::fields::timestamp, work::Eyes};
 use muster_monitor::views::ledger;
-use story::{Story, actor, after, facts, id, milder, offer, provider};
 
 const R: &str = "r-7f3a";
 

@@ -1,5 +1,4 @@
 //! The accounts of `deploy/nats/accounts.conf`: with its own key each role does its part, and nothing else.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{
     collections::BTreeSet,

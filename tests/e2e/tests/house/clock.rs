@@ -1,5 +1,4 @@
 //! A process whose clock is not the journal's: it writes nothing, says why, and goes on by itself.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     net::SocketAddr,

@@ -1,16 +1,11 @@
 //! Request pages, ledger, provider view, figures and status over real gRPC, and what a stranger sees of them.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-
-mod story;
 
 use std::time::Duration;
 
+use crate::story::{
+    Story, actor, facts, id, milder, offer,
+    rig::{Client, Watched, as_of, contact},
+};
 use muster_api::{
     monitor::v1::{
         GetLedgerRequest, GetProviderViewRequest, GetRequestPageRequest, GetStatisticsRequest, GetStatusRequest,
@@ -29,10 +24,6 @@ use muster_edge::{
     testing::{call, reason},
     wire::{self, fields::timestamp},
     work::Eyes,
-};
-use story::{
-    Story, actor, facts, id, milder, offer,
-    rig::{Client, Watched, as_of, contact},
 };
 use tonic::{Code, Status, Streaming};
 

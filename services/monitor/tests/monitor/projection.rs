@@ -1,16 +1,8 @@
 //! The rows on disk are what the fold gives, whenever one looks and whatever happened to them.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-
-mod story;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
+use crate::story::{Story, facts};
 use muster_api::monitor::v1;
 use muster_domain::kernel::RealmId;
 use muster_journal::{
@@ -25,7 +17,6 @@ use muster_monitor::{
 };
 use prost::Message;
 use sha2::{Digest, Sha256};
-use story::{Story, facts};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use muster_api::{
-    monitor::v1::{monitor_service_client::MonitorServiceClient, monitor_service_server::MonitorServiceServer},
+    monitor::v1::monitor_service_client::MonitorServiceClient,
     r#type::v1::{Contact, Position, ReadAt, read_at::AsOf},
 };
 use muster_domain::kernel::SubjectRef;
@@ -33,7 +33,7 @@ impl Watched {
         let journal = Arc::new(Memory::new());
         story.write(journal.as_ref()).await;
         let rig = Rig::start_on(journal.clone(), ManualClock::at(story.now), |edge, follower| {
-            Routes::new(MonitorServiceServer::new(Service::new(edge.clone(), follower, health())))
+            Service::new(edge.clone(), follower, health()).beside(Routes::default())
         });
         rig.settle().await;
         let client = MonitorServiceClient::new(rig.channel());

@@ -1,6 +1,5 @@
 //! Seeing inside: the whole story as one trace, and every measure that a dashboard or an alert names, over real protocols, from
 //! five processes on the three servers that Muster is deployed with.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{collections::BTreeSet, fs, process::Command};
 

@@ -1,5 +1,4 @@
 //! `muster journal copy`: a realm is backed up while it is served, and restored on other servers, log and vault alike.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{path::Path, process::Command};
 

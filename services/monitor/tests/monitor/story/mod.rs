@@ -1,5 +1,4 @@
 //! Logs for tests: what happened, as the aggregates themselves would have written it. What a test does not name is right.
-#![expect(dead_code, reason = "each test file tells a part of it")]
 
 pub mod rig;
 

@@ -1,23 +1,14 @@
 //! What Muster owes by itself and does not do is seen; what it does in time is not.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-
-mod story;
 
 use std::time::Duration;
 
+use crate::story::{Story, actor, facts};
 use muster_domain::{
     dispatch::events::Stage,
     eligibility::{assessment::Command, events::Outcome},
     intake::events::CloseReason,
     kernel::Role,
 };
-use story::{Story, actor, facts};
 
 const R: &str = "r-7f3a";
 

@@ -1,5 +1,4 @@
 //! The whole story on a real nats-server, each role in a process of its own.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use muster_e2e::{
     cast::Cast,
