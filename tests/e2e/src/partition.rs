@@ -117,7 +117,7 @@ pub async fn round(seed: u64) -> Figures {
     cuts(seed, usize::MAX).await
 }
 
-/// The same with two cuts of each kind, drawn by the seed.
+/// The same with two of the four cuts, drawn by the seed, whichever servers a process knows.
 pub async fn short(seed: u64) -> Figures {
     cuts(seed, 2).await
 }

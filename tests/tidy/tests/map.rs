@@ -49,9 +49,18 @@ fn every_file_at_the_top_of_a_crate_has_a_line() {
 
 #[test]
 fn what_is_not_built_for_tests_holds_none() {
+    let manifests: Vec<_> = ["services", "tests"].iter().flat_map(|of| files(of, &["Cargo.toml"])).collect();
+    assert!(manifests.len() > 10, "the manifests were not found");
+    let run = fs::read_to_string(top().join("scripts/test")).unwrap();
     let mut wrong = Vec::new();
-    for manifest in ["services", "tests"].into_iter().flat_map(|top| files(top, &["Cargo.toml"])) {
-        let of = |section: &str| manifest.text.split("\n[").any(|part| part.starts_with(section) && unbuilt(part));
+    for manifest in manifests {
+        let unbuilt = || manifest.text.split("\n[").filter(|part| part.lines().any(|line| line == "test = false"));
+        let of = |section: &str| unbuilt().any(|part| part.starts_with(section));
+        for name in unbuilt().filter(|part| part.starts_with("[test]]")).filter_map(|part| part.split('"').nth(1)) {
+            if !run.contains(&format!("cargo test --workspace --test {name} ")) {
+                wrong.push(format!("{}: nobody runs {name}: let scripts/test do it by its name", manifest.path));
+            }
+        }
         let directory = manifest.path.trim_end_matches("Cargo.toml");
         let (library, binary) = (of("lib]"), of("[bin]]"));
         let main = format!("{directory}src/main.rs");
@@ -68,11 +77,6 @@ fn what_is_not_built_for_tests_holds_none() {
         }
     }
     nothing(wrong);
-}
-
-/// Whether a section of a manifest says that its target holds no tests, which saves building it a second time.
-fn unbuilt(section: &str) -> bool {
-    section.lines().any(|line| line == "test = false")
 }
 
 /// Fails if the map and the house differ.

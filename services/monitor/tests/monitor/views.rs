@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::story::{Story, actor, after, facts, id, milder, offer, provider};
+use crate::story::{START, Story, actor, after, facts, id, milder, offer, provider};
 use muster_api::{monitor::v1, r#type::v1::Clock};
 use muster_domain::{
     codes::{Country, Nuts, ServiceId},
@@ -66,7 +66,7 @@ fn a_request_goes_over_the_board_from_the_call_to_the_report() {
     let card = card(&story, R, story.now);
     assert_eq!((&*card.number, &*card.hospital, &*card.priority), ("R-1", "chu-rouen", "P1"));
     assert_eq!((card.packages, card.packages_offered, card.packages_engaged), (1, 0, 1));
-    assert_eq!(card.opened_at, Some(timestamp(story::START)));
+    assert_eq!(card.opened_at, Some(timestamp(START)));
 }
 
 #[test]

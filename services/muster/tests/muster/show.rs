@@ -284,7 +284,7 @@ fn page() -> RequestPage {
 #[test]
 fn a_page_tells_everything_about_a_request() {
     let page = GetRequestPageResponse { as_of: place(57), now: wire("2026-11-02T08:00:00Z"), page: Some(page()) };
-    assert_eq!(page.text(look()), include_str!("files/page.txt"));
+    assert_eq!(page.text(look()), include_str!("../files/page.txt"));
 }
 
 #[test]

@@ -6,7 +6,6 @@ mod clock;
 mod copying;
 mod demo;
 mod drift;
-mod entry;
 mod journal;
 mod late;
 mod readme;

@@ -2,6 +2,9 @@
 //! its match stands in a lower package's pending offer, or in an offer that only widens a wave. And V1 beside it: none waits
 //! while such a team is free.
 //!
+//! What came before a deadline is decided before it; so of what time alone has brought, a contract that has begun, only that
+//! counts which the desk had to look at.
+//!
 //! A team completes the match directly, or, for one-team packages, after others that were offered in the same commit have
 //! moved elsewhere. Offers made before do not move, they only yield.
 
@@ -37,22 +40,24 @@ pub fn check(log: &[Entry]) -> Vec<Violation> {
     let loads = desk.loads();
     let mut found = Vec::new();
     let mut open = Open::of(&desk);
-    let steps = desk.steps.iter().enumerate().filter(|(_, (_, commit))| commit.events.iter().any(settles));
-    let mut steps = steps.peekable();
-    while let Some((step, (position, commit))) = steps.next() {
+    let mut looked_at = None;
+    for (step, (position, commit)) in desk.steps.iter().enumerate() {
         open.step(step);
-        let frame_goes_on = steps.peek().is_some_and(|(_, (next, _))| next.sequence == position.sequence);
-        if frame_goes_on || asked(commit) >= asked_max(&desk, step) {
+        let looks = commit.events.iter().any(settles);
+        let now = looked_at.filter(|_| !looks).unwrap_or(commit.recorded_at);
+        looked_at = Some(now);
+        let next = desk.steps.get(step.saturating_add(1)).map(|(next, _)| next.sequence);
+        if next == Some(position.sequence) || asked(commit) >= asked_max(&desk, step) {
             continue;
         }
-        let room = room::Room::at(&desk, &loads, &open.packages, step);
+        let room = room::Room::at(&desk, &loads, &open.packages, step, now);
         found.extend(room.overtaken().map(|(id, says)| Violation::new(id, *position, says)));
     }
     found
 }
 
-/// Whether the desk must have settled once this has happened. That an offer is opened or taken up, or how the work goes, lets
-/// no package in; and what time alone brings it may do a moment later, for what came before a deadline is decided before it.
+/// Whether the desk looks at its deadlines with this. It need not where an offer is opened or taken up, or work reaches a stage or
+/// may last longer.
 fn settles(event: &Event) -> bool {
     !matches!(
         event,

@@ -218,6 +218,22 @@ fn v1_finds_a_package_that_waits_beside_a_free_team() {
 }
 
 #[test]
+fn v1_lets_the_desk_answer_first_and_then_look_at_what_time_has_brought() {
+    let mut begins_later = firm("b", 1);
+    begins_later.contracts[0].from = at(30);
+    let mut story = Story::new();
+    story.enrol(firm("a", 1), []);
+    story.enrol(begins_later, []);
+    story.grant("r1", 3, [offered(0, 1, "r1", "a", 60, false)]);
+    story.grant("r2", 3, [DeskEvent::Escalated { package: package_id("r2-p1"), considered: vec![] }]);
+    story.now = 30;
+    story.desk(by("a"), [DeskEvent::Seen { offer: offer(1) }]);
+    is_clean(&story);
+    story.enrol(firm("c", 0), []);
+    only("V1", "r2-p1 waits beside b, which is free", &story);
+}
+
+#[test]
 fn d11_finds_an_offer_that_stands_longer_than_the_policy_says() {
     let mut story = Story::new();
     story.enrol(firm("a", 1), []);

@@ -10,7 +10,7 @@ use std::{
 use muster_domain::{
     codes::{Country, IncidentType, Language, Nuts, ServiceId, Tlp},
     dispatch::{
-        desk::{self, Desk, OfferState, Standing},
+        desk::{self, Desk, Standing},
         events::{Candidate, DeclineReason, DeskEvent, Stage},
     },
     eligibility::{
@@ -473,10 +473,6 @@ impl Story {
     pub fn is_escalated(&self, package: &str) -> bool {
         let assignment = &self.desk.assignments[&PackageId::parse(package).unwrap()];
         assignment.standing == Standing::Waiting { escalated: true }
-    }
-
-    pub fn is_engaged(&self, n: u32) -> bool {
-        matches!(self.desk.offers[&offer(n)].state, OfferState::Engaged(_))
     }
 
     /// What is shown once the log has been read up to a sequence.

@@ -42,17 +42,19 @@ pub struct Room<'a, 'd> {
 }
 
 impl<'a, 'd> Room<'a, 'd> {
-    /// Looks at the desk after a commit; `open` are the packages whose work is still to be done.
+    /// Looks at the desk after a commit, with the terms that are in force at `now`; `open` are the packages whose work is still to
+    /// be done.
     pub fn at(
         desk: &'d Timeline<'a>,
         loads: &BTreeMap<(&'a ProviderId, &'a ContractId), Over<Load>>,
         open: &BTreeSet<&'a PackageId>,
         step: usize,
+        now: Timestamp,
     ) -> Self {
         let moment = Moment::end_of(step);
         let waiting = open.iter().filter(|package| desk.is_waiting(package, moment));
         let waiting: Vec<_> = waiting.filter_map(|package| Some((*package, desk.key(package, moment)?))).collect();
-        let mut room = Self { desk, now: desk.recorded_at(moment), moment, places: BTreeMap::new(), waiting };
+        let mut room = Self { desk, now, moment, places: BTreeMap::new(), waiting };
         if room.waiting.is_empty() {
             return room;
         }
@@ -72,7 +74,7 @@ impl<'a, 'd> Room<'a, 'd> {
         let kept = offers.iter().position(|offer| !offer.extra).unwrap_or_default();
         for (index, offer) in offers.iter().enumerate() {
             let Some(place) =
-                self.places.get_mut(offer.provider).filter(|_| is_in_force(self.desk, offer, self.moment))
+                self.places.get_mut(offer.provider).filter(|_| is_in_force(self.desk, offer, self.moment, self.now))
             else {
                 continue;
             };
@@ -106,9 +108,9 @@ impl<'a, 'd> Room<'a, 'd> {
     }
 }
 
-fn is_in_force(desk: &Timeline, offer: &Offer, moment: Moment) -> bool {
+fn is_in_force(desk: &Timeline, offer: &Offer, moment: Moment, now: Timestamp) -> bool {
     let terms = desk.terms_at(offer.provider, moment).map(|(terms, _)| terms);
-    let contract = terms.and_then(|terms| in_force(terms, desk.recorded_at(moment)));
+    let contract = terms.and_then(|terms| in_force(terms, now));
     contract.is_some_and(|contract| contract.id == *offer.contract)
 }
 
