@@ -1,6 +1,6 @@
 //! Three real nats-servers that keep every record three times, as `deploy/nats/three.conf` says, and what may befall them.
 
-use std::{net::TcpListener, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use async_nats::jetstream::{
     self,
@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::{
     chaos::AtWork,
     nats::{Home, NatsServer, Servers, deployed},
-    process::free_address,
+    process::free_port,
 };
 
 /// How many servers there are.
@@ -89,7 +89,7 @@ impl Cluster {
     /// The same elsewhere, with any configuration.
     pub fn start_at(config: &Path, homes: Vec<Home>) -> Self {
         // Held together until all are known, so that they differ.
-        let held: Vec<_> = (0..SIZE).map(|_| TcpListener::bind(free_address()).expect("a free port")).collect();
+        let held: Vec<_> = (0..SIZE).map(|_| free_port()).collect();
         let ports: Vec<_> = held.iter().map(|port| port.local_addr().expect("bound").port()).collect();
         drop(held);
         let routes: Vec<_> =

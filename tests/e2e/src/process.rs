@@ -189,13 +189,17 @@ pub fn trusting(authority: &Path) -> ClientTlsConfig {
     ClientTlsConfig::new().ca_certificate(Certificate::from_pem(fs::read(authority).expect("it is there")))
 }
 
-/// A `HOST:PORT` that nobody has just now, for whoever cannot say which the system chose, or comes back to it. It is none of those
-/// that the system chooses, so that no connection takes it meanwhile.
+/// A `HOST:PORT` that nobody has just now, for whoever cannot say which the system chose, or comes back to it.
 pub fn free_address() -> String {
+    free_port().local_addr().expect("bound").to_string()
+}
+
+/// A port that is nobody else's as long as it is held. It is none of those that the system chooses, so that no connection takes it
+/// once it is let go. To let it go and bind it again at once may fail: a process that starts just then holds it too for a moment.
+pub fn free_port() -> TcpListener {
     let drawn = RandomState::new().hash_one(0);
-    let mut ports =
-        (0..12_000).map(|n| 20_000 + drawn.wrapping_add(n) % 12_000).map(|port| format!("127.0.0.1:{port}"));
-    ports.find(|address| TcpListener::bind(address).is_ok()).expect("a free port")
+    let mut ports = (0..12_000).map(|n| 20_000 + drawn.wrapping_add(n) % 12_000);
+    ports.find_map(|port| TcpListener::bind(format!("127.0.0.1:{port}")).ok()).expect("a free port")
 }
 
 /// Sends a process a signal; whether there was one to take it. By the shell, which has a `kill` of its own where no other is.
