@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use crate::story::{Story, actor, facts};
 use muster_domain::{
     dispatch::events::Stage,
     eligibility::{assessment::Command, events::Outcome},
     intake::events::CloseReason,
     kernel::Role,
 };
+
+use crate::story::{Story, actor, facts};
 
 const R: &str = "r-7f3a";
 

@@ -2,10 +2,6 @@
 
 use std::time::Duration;
 
-use crate::story::{
-    Story, facts, id,
-    rig::{Client, Watched, as_of},
-};
 use muster_api::monitor::v1::{BoardFilter, GetBoardRequest, GetBoardResponse, WatchBoardRequest, WatchBoardResponse};
 use muster_domain::{
     codes::{Country, Nuts, Tlp},
@@ -20,6 +16,11 @@ use muster_edge::{
 };
 use muster_journal::stored::Position;
 use tonic::{Status, Streaming};
+
+use crate::story::{
+    Story, facts, id,
+    rig::{Client, Watched, as_of},
+};
 
 async fn board(client: &mut Client, role: Role, by: &str, asked: GetBoardRequest) -> Result<GetBoardResponse, Status> {
     Ok(client.get_board(call(role, by, asked)).await?.into_inner())

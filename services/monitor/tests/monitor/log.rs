@@ -1,9 +1,5 @@
 //! The log over real gRPC: each event as it is stored, a page at a time, and of a commit only what concerns whoever asks.
 
-use crate::story::{
-    Story, actor, facts, milder, provider,
-    rig::{Client, Watched},
-};
 use muster_api::{
     event::v1::{Frame, RequestOpened},
     monitor::v1::{ListEventsRequest, ListEventsResponse, LogEntry},
@@ -18,6 +14,11 @@ use muster_domain::{
 use muster_edge::testing::{call, reason};
 use prost::Message;
 use tonic::Status;
+
+use crate::story::{
+    Story, actor, facts, milder, provider,
+    rig::{Client, Watched},
+};
 
 async fn list(
     client: &mut Client,

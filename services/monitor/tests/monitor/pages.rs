@@ -2,10 +2,6 @@
 
 use std::time::Duration;
 
-use crate::story::{
-    Story, actor, facts, id, milder, offer,
-    rig::{Client, Watched, as_of, contact},
-};
 use muster_api::{
     monitor::v1::{
         GetLedgerRequest, GetProviderViewRequest, GetRequestPageRequest, GetStatisticsRequest, GetStatusRequest,
@@ -26,6 +22,11 @@ use muster_edge::{
     work::Eyes,
 };
 use tonic::{Code, Status, Streaming};
+
+use crate::story::{
+    Story, actor, facts, id, milder, offer,
+    rig::{Client, Watched, as_of, contact},
+};
 
 fn spain() -> Facts {
     Facts { country: Country::parse("ES").unwrap(), nuts: vec![Nuts::parse("ES511").unwrap()], ..facts() }

@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use crate::story::{Story, facts};
 use muster_api::monitor::v1;
 use muster_domain::kernel::RealmId;
 use muster_journal::{
@@ -19,6 +18,8 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+use crate::story::{Story, facts};
 
 fn drill() -> RealmId {
     RealmId::parse("drill").unwrap()

@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::story::{START, Story, actor, after, facts, id, milder, offer, provider};
 use muster_api::{monitor::v1, r#type::v1::Clock};
 use muster_domain::{
     codes::{Country, Nuts, ServiceId},
@@ -13,6 +12,8 @@ use muster_domain::{
 };
 use muster_edge::{wire::fields::timestamp, work::Eyes};
 use muster_monitor::views::ledger;
+
+use crate::story::{START, Story, actor, after, facts, id, milder, offer, provider};
 
 const R: &str = "r-7f3a";
 

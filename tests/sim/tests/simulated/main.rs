@@ -1,5 +1,5 @@
-//! The share of the simulator that runs every time: seeds that once failed, then new ones, some of them twice; and planted bugs,
-//! to see that it can fail. `cargo run -p muster-sim -- --minutes 60` runs for longer.
+//! The share of the simulator that `scripts/test` runs each time, beside the other tests: seeds that once failed, then new ones,
+//! some of them twice; and planted bugs, to see that it can fail. `cargo run -p muster-sim -- --minutes 60` runs for longer.
 #![cfg(test)]
 
 use std::collections::BTreeSet;
