@@ -222,11 +222,12 @@ impl JetStream {
         let mut counted_before = None;
         loop {
             let before = lock(&self.whole).clone();
-            let value = again::read(&read, self.leader.another_leads(&before)).await?;
+            let value = again::read(read(), self.leader.another_leads(&before)).await.transpose()?;
             let told = self.leader.told(Some(subject.as_str())).await?;
             if let Some(says) = self.note(&told) {
                 return Err(ReadError::Unavailable(says));
             }
+            let Some(value) = value else { continue };
             let counted = told.state.counted();
             // What was appended since the read is counted and not read: only what was counted before must be there.
             let enough = all(&value, counted_before.unwrap_or(counted));

@@ -26,17 +26,13 @@ where
     }
 }
 
-/// Reads, and once more at once when another leads than the one that was asked. The second time is left its time: what is long
-/// to read would never be read to its end otherwise.
-pub(super) async fn read<T, F>(read: impl Fn() -> F, another_leads: impl Future<Output = ()>) -> T
-where
-    F: Future<Output = T>,
-{
+/// Reads, or nothing once another leads than the one that was asked: that one may never answer.
+pub(super) async fn read<T>(read: impl Future<Output = T>, another_leads: impl Future<Output = ()>) -> Option<T> {
     tokio::select! {
-        value = read() => return value,
-        () = another_leads => {}
+        biased; // An answer that is there is taken.
+        value = read => Some(value),
+        () = another_leads => None,
     }
-    read().await
 }
 
 /// Tries to append a frame, and the same again at once when another leads than the one that was to take it.
@@ -48,6 +44,7 @@ where
     F: Future<Output = Result<u64, AppendError>>,
 {
     tokio::select! {
+        biased; // An answer that is there is taken.
         appended = one_try() => return appended,
         () = another_leads => {}
     }
@@ -59,7 +56,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{cell::Cell, future::pending};
+    use std::cell::Cell;
     use tokio::time::Instant;
 
     fn unknown(why: &str) -> Result<u64, AppendError> {
@@ -111,20 +108,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_asked_of_one_that_leads_no_more_is_read_again() {
-        let (began, reads) = (Instant::now(), Cell::new(0));
-        let one_read = || {
-            reads.set(reads.get() + 1);
-            let number = reads.get();
-            async move {
-                if number == 1 {
-                    pending().await
-                }
-                sleep(Duration::from_millis(700)).await;
-                number
-            }
+    async fn what_is_asked_of_one_that_leads_no_more_is_given_up() {
+        let reading = async |answered: u64| {
+            let value = async {
+                sleep(Duration::from_millis(answered)).await;
+                7
+            };
+            read(value, sleep(Duration::from_millis(300))).await
         };
-        let value = read(one_read, sleep(Duration::from_millis(300))).await;
-        assert_eq!((value, began.elapsed().as_millis()), (2, 1_000), "a long read comes to its end");
+        assert_eq!(reading(290).await, Some(7), "a leader may be slow");
+        assert_eq!(reading(300).await, Some(7), "an answer that is there is taken");
+        assert_eq!(reading(5_000).await, None);
     }
 }
