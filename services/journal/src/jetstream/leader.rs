@@ -43,8 +43,8 @@ impl Leader {
         loop {
             let before = self.told(subject).await.map_err(|error| error.to_string())?;
             let led = Some(before.cluster.led.clone());
-            let Some(value) = again::read(read(), self.another_leads(&led)).await else { continue };
-            let value = value?;
+            let value = again::read(read(), self.another_leads(&led)).await.transpose()?;
+            let Some(value) = value else { continue };
             let after = self.told(subject).await.map_err(|error| error.to_string())?;
             if before.cluster.led == after.cluster.led {
                 let counted = |holds: Holds| if subject.is_some() { holds.counted() } else { holds.messages };
